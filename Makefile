@@ -1,0 +1,35 @@
+# Every target sets up what it needs and is quick the second time.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: install demo test test-fast check clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check torch -c constraints.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,formats,download,cluster,dev]' -c constraints.txt
+	@touch $@
+
+# Simulated ECGs by default; `make demo DATA=../shared/data` runs on every set found there.
+demo: $(STAMP)
+	$(BIN)/ecgprior demo --to demo $(if $(DATA),--data $(DATA))
+
+test: $(STAMP) check
+	$(BIN)/python -m pytest -n 2
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# Style, types, floors: what CI runs and what the pre-commit hook runs.
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

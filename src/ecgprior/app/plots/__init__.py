@@ -1,0 +1,1 @@
+"""Pictures; paper.py is the only ECG paper."""

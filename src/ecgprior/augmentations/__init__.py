@@ -1,0 +1,1 @@
+"""A changed view of a batch: one file a method."""

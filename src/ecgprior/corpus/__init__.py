@@ -1,0 +1,1 @@
+"""Many records: sources, catalog, labels, splits and shards. No PyTorch here."""

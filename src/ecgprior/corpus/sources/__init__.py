@@ -1,0 +1,1 @@
+"""One file a published source: its folder turned into catalog rows, and its records loaded right."""

@@ -1,0 +1,1 @@
+"""Signal to embedding: one file an architecture."""

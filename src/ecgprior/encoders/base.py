@@ -1,0 +1,83 @@
+"""What every encoder is: a module from windows to tokens and one pooled embedding."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from ..recipe import Part
+
+
+class Embedding(NamedTuple):
+    """What an encoder gives.
+
+    Attributes
+    ----------
+    tokens : Tensor, float, (B, P, D)
+        One vector a stretch of time, in order; 0 where the window is padding.
+    pooled : Tensor, float, (B, D)
+        One vector a window: the mean over valid tokens.
+    """
+
+    tokens: Tensor
+    pooled: Tensor
+
+
+class Encoder(nn.Module, ABC):
+    """Base of all encoders: ``encoders/<name>.py`` defines one subclass with its ``Config`` inside.
+
+    Parameters
+    ----------
+    config : Part
+        The encoder's own ``Config``.
+    leads : tuple of str
+        Names of the input leads, in order.
+    fs : float
+        Sampling rate of the input in Hz.
+
+    Attributes
+    ----------
+    dim : int
+        D, the width of tokens and pooled embedding.
+    min_samples : int
+        The shortest window it takes.
+    """
+
+    Config: ClassVar[type[Part]]
+    dim: int
+    min_samples: int = 1
+
+    def __init__(self, config: Part, leads: tuple[str, ...], fs: float) -> None:
+        super().__init__()
+        self.config, self.leads, self.fs = config, tuple(leads), float(fs)
+
+    @abstractmethod
+    def forward(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> Embedding:
+        """Embed a batch.
+
+        Parameters
+        ----------
+        signal : Tensor, float, (B, L, T)
+        lead_mask : Tensor, bool, (B, L)
+            False = absent: whatever `signal` holds there has no influence.
+        valid : Tensor, bool, (B, T)
+            False = padding, only at the end of a window: it has no influence.
+        """
+
+    @abstractmethod
+    def token_valid(self, valid: Tensor) -> Tensor:
+        """Bool (B, P): which tokens stand for valid samples, for `valid` bool (B, T)."""
+
+
+class TokenEncoder(Encoder):
+    """An encoder in two halves, for objectives that mask tokens (``requires = {"token_mask"}``)."""
+
+    @abstractmethod
+    def patchify(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> Tensor:
+        """Local tokens before any context: (B, L, T) → (B, P, D)."""
+
+    @abstractmethod
+    def contextualise(self, tokens: Tensor, keep: Tensor) -> Embedding:
+        """Add context: tokens (B, P, D) and `keep` bool (B, P), False = has no influence → Embedding."""

@@ -1,0 +1,1 @@
+"""Is it good? Metrics, intervals, probes, benchmarks."""

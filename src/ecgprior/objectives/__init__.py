@@ -1,0 +1,1 @@
+"""What an encoder is asked to solve: one file a method."""

@@ -1,0 +1,70 @@
+"""What every objective is: a module that owns its heads and turns a batch into a loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from ..batch import Batch, BatchRandom
+from ..encoders.base import Encoder
+from ..recipe import Part
+
+
+class Loss(NamedTuple):
+    """The number to minimise and its named parts.
+
+    Attributes
+    ----------
+    total : Tensor, float, ()
+        Carries the gradient.
+    terms : dict of str to Tensor, ()
+        What the log shows; detached.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+class Objective(nn.Module, ABC):
+    """Base of all objectives: ``objectives/<name>.py`` defines one subclass with its ``Config`` inside.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Registered as ``self.encoder``, so its parameters are the objective's too.
+    config : Part
+        The objective's own ``Config``.
+    labels : tuple of str
+        Names of the C labels, empty when the objective needs none.
+
+    Attributes
+    ----------
+    needs : frozenset of str
+        Columns a batch must hold: ``"labels"``, ``"next"``, ``"features"``, ``"fiducials"``.
+    requires : frozenset of str
+        What the encoder must offer: ``"token_mask"`` (a TokenEncoder).
+    passes : int
+        Encoder passes a window costs in one step: the budget is counted in these.
+    """
+
+    Config: ClassVar[type[Part]]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    requires: ClassVar[frozenset[str]] = frozenset()
+    passes: ClassVar[int] = 1
+
+    def __init__(self, encoder: Encoder, config: Part, labels: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.encoder, self.config, self.labels = encoder, config, tuple(labels)
+
+    @abstractmethod
+    def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
+        """The loss of this process' part of the batch; contrastive ones gather across processes."""
+
+    def head(self) -> nn.Module | None:
+        """The module from pooled embedding (B, D) to label logits (B, C) that a checkpoint keeps, or None."""
+        return None
+
+    def after_step(self, progress: float) -> None:
+        """Called after every optimiser step; `progress` runs from 0 to 1 (a moving-average target's turn)."""

@@ -1,0 +1,1 @@
+"""One ECG: its type, annotations, leads, filters and file formats."""

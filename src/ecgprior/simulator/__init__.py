@@ -1,0 +1,1 @@
+"""Makes ECGs whose truth is known."""
