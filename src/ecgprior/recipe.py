@@ -38,7 +38,7 @@ def _sentence(model: type[BaseModel], fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         owner: Any = model
         for part in fault["loc"][:-1]:
-            field = owner.model_fields.get(part) if isinstance(owner, type) else None
+            field = getattr(owner, "model_fields", {}).get(part)
             owner = getattr(field, "annotation", None)
         known = list(getattr(owner, "model_fields", {}))
         listed = f": expected one of {', '.join(known)}" if known else ""
