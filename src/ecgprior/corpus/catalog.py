@@ -1,0 +1,139 @@
+"""The catalog: one table of every record of every source, before any signal is read.
+
+Columns: ``record`` (``source/name``), ``source``, ``path`` (below the source's folder), ``patient``
+(``source/id`` or null), ``age`` (years), ``sex`` (``female``, ``male`` or null), ``fold`` (the publisher's
+recommendation), and one list column ``labels.<vocabulary>`` a vocabulary: null = not labelled in it, an empty list =
+labelled, and none of its codes applies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from .. import lookup
+from ..errors import CorpusError, where
+
+if TYPE_CHECKING:
+    from .sources.base import Source
+
+LABELS = "labels."
+"""What the names of label columns begin with."""
+
+COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "record": pl.String,
+    "source": pl.String,
+    "path": pl.String,
+    "patient": pl.String,
+    "age": pl.Float32,
+    "sex": pl.String,
+    "fold": pl.Int32,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRow:
+    """One recording as its publisher describes it.
+
+    Attributes
+    ----------
+    record : str
+        Name, unique within the source.
+    source : str
+        Name of the source.
+    path : str
+        Below the source's folder, POSIX; ``file.hdf5#12`` is row 12 of an HDF5 file.
+    patient : str or None
+        The publisher's patient id; None = unknown.
+    age : float or None
+        Years.
+    sex : str or None
+        ``"female"`` or ``"male"``.
+    labels : mapping of str to tuple of str
+        Vocabulary → codes. A vocabulary that is absent: not labelled in it; an empty tuple: none applies.
+    fold : int or None
+        The publisher's recommended fold.
+    """
+
+    record: str
+    source: str
+    path: str
+    patient: str | None
+    age: float | None
+    sex: str | None
+    labels: Mapping[str, tuple[str, ...]]
+    fold: int | None = None
+
+
+def open_source(name: str, root: Path | str) -> Source:
+    """The source called `name` at a folder.
+
+    Raises
+    ------
+    UnknownName
+        No source bears the name.
+    CorpusError
+        The folder does not look like it; the expected layout is named.
+    """
+    from .sources.base import Source
+
+    source = lookup.method("corpus.sources", name, Source)(root)
+    source.require()
+    return source
+
+
+def catalog(sources: Iterable[Source]) -> pl.DataFrame:
+    """The table of every record of `sources`; see the module for its columns.
+
+    Raises
+    ------
+    CorpusError
+        A source has no record, or two records of the same name.
+    """
+    tables = [_table(source) for source in sources]
+    if not tables:
+        raise CorpusError("catalog: expected at least one source, got none.")
+    table = pl.concat(tables, how="diagonal")
+    labels = sorted(name for name in table.columns if name.startswith(LABELS))
+    table = table.select(*COLUMNS, *labels)
+    double = table.filter(table["record"].is_duplicated())["record"]
+    if len(double):
+        raise CorpusError(f"record '{double[0]}' occurs twice in the catalog: expected every name once.")
+    return table
+
+
+def vocabularies(table: pl.DataFrame) -> list[str]:
+    """The vocabularies in which at least one record of a catalog is labelled."""
+    names = [name for name in table.columns if name.startswith(LABELS)]
+    return [name.removeprefix(LABELS) for name in names if table[name].null_count() < table.height]
+
+
+def _table(source: Source) -> pl.DataFrame:
+    columns: dict[str, list] = {name: [] for name in COLUMNS}
+    labels: dict[str, list] = {}
+    count = 0
+    with where(f"source '{source.name}' at '{source.root}'"):
+        for row in source.rows():
+            columns["record"].append(f"{row.source}/{row.record}")
+            columns["source"].append(row.source)
+            columns["path"].append(row.path)
+            columns["patient"].append(None if row.patient is None else f"{row.source}/{row.patient}")
+            columns["age"].append(None if row.age is None or not math.isfinite(row.age) else row.age)
+            columns["sex"].append(row.sex)
+            columns["fold"].append(row.fold)
+            for vocabulary in row.labels.keys() - labels.keys():
+                labels[vocabulary] = [None] * count
+            for vocabulary, values in labels.items():
+                codes = row.labels.get(vocabulary)
+                values.append(None if codes is None else list(codes))
+            count += 1
+        if not count:
+            raise CorpusError(f"source '{source.name}' has no record: expected {source.layout.strip()}")
+    series = [pl.Series(name, columns[name], dtype) for name, dtype in COLUMNS.items()]
+    series += [pl.Series(LABELS + name, values, pl.List(pl.String)) for name, values in labels.items()]
+    return pl.DataFrame(series)
