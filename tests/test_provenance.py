@@ -1,0 +1,42 @@
+import json
+import math
+import os
+
+import pytest
+
+from ecgprior import provenance
+
+
+def test_a_file_is_whole_or_absent(tmp_path):
+    path = tmp_path / "a.json"
+    provenance.write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError), provenance.atomic_open(path) as file:
+        file.write("half")
+        raise RuntimeError
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert os.listdir(tmp_path) == ["a.json"]  # no part file is left
+
+
+def test_nan_is_not_json(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        provenance.write_json(tmp_path / "a.json", {"a": math.nan})
+    assert not os.listdir(tmp_path)
+
+
+def test_digests_ignore_order_and_see_values():
+    assert provenance.digest_pairs([("a", 1), ("b", 2)]) == provenance.digest_pairs([("b", 2), ("a", 1)])
+    assert provenance.digest_pairs([("a", 1), ("b", 2)]) != provenance.digest_pairs([("a", 2), ("b", 1)])
+    assert provenance.digest_json([1, 2]) != provenance.digest_json([2, 1])
+
+
+def test_known_hash(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert provenance.sha256_file(tmp_path / "abc") == provenance.sha256("abc") == expected
+
+
+def test_the_block_every_manifest_carries():
+    block = provenance.provenance()
+    assert set(block) == {"created", "ecgprior", "code_sha256", "git", "python", "platform"}
+    assert len(block["code_sha256"]) == 64
+    json.dumps(block)
