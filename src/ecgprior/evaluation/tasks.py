@@ -7,7 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from ..errors import ColumnMissing, CorpusError, RecipeError, nearest
+from ..corpus.labels import label_matrix
+from ..errors import CorpusError, RecipeError
 from ..recipe import Part
 
 
@@ -24,7 +25,8 @@ class Task(Part):
     labels : tuple of str
         Codes, each a label of its own; empty (and no groups) = every code that occurs.
     groups : dict of str to tuple of str
-        Label name → codes: present when any of them is.
+        Label name → codes: present when any of them is. A code also counts whenever a code below it in the
+        vocabulary does, so most groups are one code (LUDB's ``BLOCK``).
     leave_out : tuple of str
         A record with any of these codes takes no part (the undecided).
     min_positives : int
@@ -60,6 +62,8 @@ class Task(Part):
         ------
         ColumnMissing
             No record of the catalog is labelled in the vocabulary.
+        UnknownName
+            A code is not in the vocabulary.
         CorpusError
             None of the task's sources is in the corpus, none of its records is labelled, or every label has
             too few records of one class.
@@ -85,14 +89,22 @@ class Task(Part):
         return ((y == 1).sum(axis=0) >= least) & ((y == 0).sum(axis=0) >= least)
 
     def _everything(self, index: pl.DataFrame) -> tuple[list[str], NDArray[np.float32]]:
-        column = f"labels.{self.vocabulary}"
-        if column not in index.columns or index[column].is_null().all():
-            have = sorted(c.removeprefix("labels.") for c in index.columns if c.startswith("labels."))
-            raise ColumnMissing(
-                f"task '{self.name}': no record of the corpus is labelled in '{self.vocabulary}': expected one of "
-                f"{', '.join(have) or 'none (the catalog has no labels)'}.{nearest(self.vocabulary, have)}"
-            )
-        codes = index[column].to_list()
+        members = [code for codes in self.groups.values() for code in codes] or list(self.labels)
+        codes = members or codes_in_use(index, self.vocabulary)
+        y = label_matrix(index, self.vocabulary, codes)
+        taken = self._taken(index)
+        if not (taken & ~np.isnan(y).all(axis=1)).any():
+            raise CorpusError(f"task '{self.name}': no record of its sources is labelled in '{self.vocabulary}'")
+        y[~taken] = np.nan
+        if not self.groups:
+            return codes, y
+        ends = np.cumsum([len(codes) for codes in self.groups.values()])
+        parts = np.split(y, ends[:-1], axis=1)
+        return list(self.groups), np.stack([part.max(axis=1) for part in parts], axis=1)
+
+    def _taken(self, index: pl.DataFrame) -> NDArray[np.bool_]:
+        """Which records are of the task's sources and not left out: bool (N,)."""
+        taken = np.ones(index.height, dtype=bool)
         if self.sources:
             present = index["source"].unique().to_list()
             if not set(self.sources) & set(present):
@@ -100,23 +112,16 @@ class Task(Part):
                     f"task '{self.name}': none of its sources {', '.join(self.sources)} is in the corpus: "
                     f"it holds {', '.join(sorted(present))}"
                 )
-            codes = [c if s in self.sources else None for c, s in zip(codes, index["source"], strict=True)]
+            taken &= index["source"].is_in(list(self.sources)).to_numpy()
         if self.leave_out:
-            codes = [None if c is None or set(c) & set(self.leave_out) else c for c in codes]
-        known = [c for c in codes if c is not None]
-        if not known:
-            raise CorpusError(f"task '{self.name}': no record of its sources is labelled in '{self.vocabulary}'")
-        groups = self._groups(known)
-        y = np.full((len(codes), len(groups)), np.nan, dtype=np.float32)
-        for row, record in enumerate(codes):
-            if record is not None:
-                y[row] = [bool(wanted & set(record)) for wanted in groups.values()]
-        return list(groups), y
+            taken &= ~np.nan_to_num(label_matrix(index, self.vocabulary, self.leave_out)).any(axis=1)
+        return taken
 
-    def _groups(self, known: list[list[str]]) -> dict[str, set[str]]:
-        if self.groups:
-            return {name: set(wanted) for name, wanted in self.groups.items()}
-        return {code: {code} for code in self.labels or sorted({c for record in known for c in record})}
+
+def codes_in_use(index: pl.DataFrame, vocabulary: str) -> list[str]:
+    """The codes that occur in a catalog's vocabulary, sorted; empty when it has no such column."""
+    column = f"labels.{vocabulary}"
+    return sorted(index[column].explode().drop_nulls().unique()) if column in index.columns else []
 
 
 def check_names(tasks: tuple[Task, ...]) -> None:
