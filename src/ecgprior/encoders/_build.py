@@ -43,7 +43,7 @@ def build_encoder(
         raise ShapeError("leads: expected at least one name, got none")
     if not fs > 0:
         raise BadSamplingRate(f"sampling rate: expected a number of Hz above 0, got {fs!r}")
-    kind = lookup.method("encoders", name, Encoder)
+    kind: type[Encoder] = lookup.method("encoders", name, Encoder)
     checked = kind.Config.check(config)
     if seed is None:
         return kind(checked, tuple(leads), fs)
