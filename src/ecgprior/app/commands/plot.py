@@ -16,7 +16,9 @@ def command(
     layout: Annotated[Literal["auto", "3x4", "strips"], typer.Option(help="Arrangement of leads.")] = "auto",
     rhythm: Annotated[str, typer.Option(help="Lead of the rhythm strip.")] = "II",
     fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, where the file has none.")] = None,
-    leads: Annotated[str | None, typer.Option(help="Lead names, comma between, where the file has none.")] = None,
+    leads: Annotated[
+        str | None, typer.Option(help="Lead names, comma between, where the file has none.")
+    ] = None,
     unit: Annotated[str | None, typer.Option(help="V, mV or uV, where the file does not say.")] = None,
     baseline: Annotated[float | None, typer.Option(help="Remove baseline wander below this many Hz.")] = None,
     mains: Annotated[float | None, typer.Option(help="Remove mains hum at this many Hz.")] = None,
@@ -30,7 +32,7 @@ def command(
 
     with where(f"file '{file}'"):
         record = read(file, fs=fs, leads=leads.split(",") if leads else None, unit=unit)
-        done = []
+        done: list[str] = []
         if baseline is not None:
             record, done = remove_baseline(record, hz=baseline), [*done, f"high-pass {baseline:g} Hz"]
         if mains is not None:

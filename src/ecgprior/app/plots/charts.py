@@ -1,0 +1,194 @@
+"""Charts for reports, as SVG that takes its colours and fonts from the page around it.
+
+An arm is told apart by colour *and* by shape, so the charts survive a grey printer and a colour-blind reader.
+Classes: ``arm-0`` … ``arm-5`` for the arms, ``axis``, ``tick``, ``chance``, ``muted`` for the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+
+from ..report.content import Arm, Curve, CurveChart, Interval, LabelScore, TaskRow
+from ..report.words import number, spread
+
+Scale = Callable[[float], float]
+WIDTH = 1004  # pixels between the margins of the page
+_RIGHT = 150
+
+
+def ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Round numbers that cover a range.
+
+    >>> ticks(0.52, 0.97)
+    [0.6, 0.7, 0.8, 0.9]
+    >>> ticks(0, 1000, 4)
+    [0.0, 250.0, 500.0, 750.0, 1000.0]
+    """
+    raw = max(high - low, 1e-12) / about
+    power = 10 ** math.floor(math.log10(raw))
+    step = min((s * power for s in (1, 2, 2.5, 5, 10)), key=lambda s: abs(s - raw))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def forest(tasks: Sequence[TaskRow], arms: Sequence[Arm], score: str) -> str:
+    """Every task's score and interval, an arm a line, the figures at the right: one look tells who wins where."""
+    left, row, gap, top = 230, 20, 16, 26
+    low, high = _range([s for task in tasks for s in task.scores.values()])
+    x = _scale(low, high, left, WIDTH - _RIGHT)
+    parts, y = [], float(top)
+    for task in tasks:
+        parts.append(_text(0, y + 13, task.title, "label"))
+        parts.append(_text(0, y + 30, f"{task.records:,} records, {_count(task.labels, 'label')}", "muted"))
+        for i, arm in enumerate(arms):
+            interval = task.scores.get(arm.name, Interval(None))
+            parts += _mark(interval, x, y + 10, i, f"{arm.title}, {task.title}: {spread(interval)}")
+            parts.append(_text(WIDTH, y + 14, spread(interval), "figure", "end"))
+            y += row
+        y = max(y, y - row * len(arms) + 2 * row) + gap
+    axis = _axis(low, high, x, top - 6, y - gap + 6, score)
+    return _svg(y + 30, f"{score} of every arm on every task", [*axis, *parts])
+
+
+def label_bars(labels: Sequence[LabelScore], arms: Sequence[Arm], score: str) -> str:
+    """Bars from chance (0.5), one label after another, an arm a bar, with interval and support."""
+    left, row, gap, top = 230, 11, 11, 26
+    low, high = _range([s for label in labels for s in label.scores.values()])
+    x = _scale(low, high, left, WIDTH - _RIGHT)
+    parts, y = [], float(top)
+    for label in labels:
+        parts.append(_text(0, y + 9, _shorten(label.label), "label", title=label.label))
+        parts.append(_text(0, y + 24, f"{label.positives:,} of {label.labelled:,}", "muted"))
+        for i, arm in enumerate(arms):
+            interval = label.scores.get(arm.name, Interval(None))
+            parts += _bar(interval, x, y, row - 2, i, f"{arm.title}, {label.label}: {spread(interval)}")
+            y += row
+        best = max(arms, key=lambda a: label.scores.get(a.name, Interval(None)).value or -1.0)
+        said = f"{best.title} {number(label.scores.get(best.name, Interval(None)).value)}"
+        parts.append(_text(WIDTH, y - row * len(arms) / 2 + 4, said, "figure", "end"))
+        y = max(y, y - row * len(arms) + 26) + gap
+    axis = _axis(low, high, x, top - 6, y - gap + 6, f"{score}; bars begin at 0.5 = chance")
+    return _svg(y + 30, f"{score} of every label", [*axis, *parts])
+
+
+def curve_chart(chart: CurveChart, arms: Sequence[Arm]) -> str:
+    """Courses of training: one line a run, one colour an arm."""
+    width, height, left, top, bottom = 460.0, 250.0, 52.0, 14.0, 36.0
+    points = [p for curve in chart.curves for p in curve.points if all(map(math.isfinite, p))]
+    if not points:
+        return ""
+    (x_low, x_high), (y_low, y_high) = (_padded(values) for values in zip(*points))
+    x_low, x_high = (
+        min(p[0] for p in points),
+        max(max(p[0] for p in points), min(p[0] for p in points) + 1e-9),
+    )
+    x, y = _scale(x_low, x_high, left, width - 8), _scale(y_low, y_high, height - bottom, top)
+    parts = []
+    for value in ticks(y_low, y_high, 4):
+        parts.append(f'<path class="tick" d="M{left:g} {y(value):.1f}H{width - 8:g}"/>')
+        parts.append(_text(left - 6, y(value) + 4, f"{value:g}", "muted", "end"))
+    for value in ticks(x_low, x_high, 4):
+        parts.append(_text(x(value), height - bottom + 16, f"{value:,g}", "muted", "middle"))
+    parts.append(_text((left + width) / 2, height - 4, "step", "muted", "middle"))
+    order = [arm.name for arm in arms]
+    for curve in chart.curves:
+        parts += _line(curve, x, y, order.index(curve.arm) if curve.arm in order else 0)
+    return _svg(height, f"{chart.title}: {chart.y_label} over steps", parts, width)
+
+
+def legend_mark(arm: int) -> str:
+    """An arm's mark alone, for a legend in the text."""
+    return f'<svg class="key" viewBox="-8 -6 16 12" aria-hidden="true">{_shape(0, 0, arm)}</svg>'
+
+
+def _line(curve: Curve, x: Scale, y: Scale, arm: int) -> list[str]:
+    points = [(x(a), y(b)) for a, b in curve.points if math.isfinite(a) and math.isfinite(b)]
+    if not points:
+        return []
+    d = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
+    drawn = f'<path class="line arm-{arm}" d="{d}"><title>{escape(curve.run)}</title></path>'
+    return [drawn, _shape(*points[-1], arm)] if len(points) < 200 else [drawn]
+
+
+def _mark(interval: Interval, x: Scale, y: float, arm: int, title: str) -> list[str]:
+    if interval.value is None:
+        return []
+    parts = ["<g>", f"<title>{escape(title)}</title>"]
+    if interval.low is not None and interval.high is not None:
+        parts.append(
+            f'<path class="whisker arm-{arm}" d="M{x(interval.low):.1f} {y:g}H{x(interval.high):.1f}"/>'
+        )
+    return [*parts, _shape(x(interval.value), y, arm), "</g>"]
+
+
+def _bar(interval: Interval, x: Scale, y: float, height: float, arm: int, title: str) -> list[str]:
+    if interval.value is None:
+        return []
+    begin, end = sorted((x(0.5), x(interval.value)))
+    parts = [f"<g><title>{escape(title)}</title>"]
+    size = f'width="{max(end - begin, 0.5):.1f}" height="{height:g}"'
+    parts.append(f'<rect class="bar arm-{arm}" x="{begin:.1f}" y="{y:g}" {size}/>')
+    if interval.low is not None and interval.high is not None:
+        d = f"M{x(interval.low):.1f} {y + height / 2:g}H{x(interval.high):.1f}"
+        parts.append(f'<path class="bar-whisker" d="{d}"/>')
+    return [*parts, "</g>"]
+
+
+def _shape(x: float, y: float, arm: int) -> str:
+    """Circle, square, diamond, triangle, … : an arm's own."""
+    shapes = (
+        "m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z",
+        "m-4 -4h8v8h-8z",
+        "m0 -5.6l5.6 5.6l-5.6 5.6l-5.6-5.6z",
+        "m0 -5l5 9h-10z",
+        "m0 5l5-9h-10z",
+        "m-5 -1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
+    )
+    return f'<path class="mark arm-{arm % 6}" d="M{x:.1f} {y:.1f}{shapes[arm % 6]}"/>'
+
+
+def _axis(low: float, high: float, x: Scale, top: float, bottom: float, title: str) -> list[str]:
+    parts = []
+    for value in ticks(low, high, 6):
+        kind = "chance" if abs(value - 0.5) < 1e-9 else "tick"
+        parts.append(f'<path class="{kind}" d="M{x(value):.1f} {top:g}V{bottom:g}"/>')
+        parts.append(_text(x(value), top - 6, f"{value:g}", "muted", "middle"))
+    return [*parts, _text((x(low) + x(high)) / 2, bottom + 20, title, "muted", "middle")]
+
+
+def _range(intervals: Iterable[Interval]) -> tuple[float, float]:
+    """From chance (or lower, where something lies lower) to 1."""
+    found = [v for i in intervals for v in (i.value, i.low) if v is not None]
+    return math.floor(min([0.5, *found]) * 20 + 1e-9) / 20, 1.0
+
+
+def _padded(values: Iterable[float]) -> tuple[float, float]:
+    low, high = min(values := list(values)), max(values)
+    pad = 0.06 * (high - low) or 0.5 * abs(high) or 0.5
+    return low - pad, high + pad
+
+
+def _scale(low: float, high: float, begin: float, end: float) -> Scale:
+    return lambda value: begin + (value - low) / (high - low) * (end - begin)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _shorten(text: str, most: int = 34) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _text(x: float, y: float, text: str, kind: str, anchor: str = "start", title: str = "") -> str:
+    hover = f"<title>{escape(title)}</title>" if title and title != text else ""
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}{hover}</text>'
+
+
+def _svg(height: float, label: str, parts: Sequence[str], width: float = WIDTH) -> str:
+    return (
+        f'<svg class="chart" role="img" aria-label="{escape(label, quote=True)}" '
+        f'viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}px">' + "".join(parts) + "</svg>"
+    )

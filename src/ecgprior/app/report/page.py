@@ -1,0 +1,56 @@
+"""The only HTML engine: a :class:`Report` in, one self-contained page out (inline CSS and SVG, no script)."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from ..plots.charts import curve_chart, forest, label_bars, legend_mark
+from . import words
+from .content import Report
+
+
+def render(report: Report) -> str:
+    """The page as HTML text.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    str
+        A whole document that asks no server for anything.
+    """
+    here = resources.files(__package__)
+    page = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = page.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
+    titles = {arm.name: arm.title for arm in report.arms}
+    return template.render(
+        r=report,
+        style=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
+        forest=Markup(forest(report.tasks, report.arms, report.score)) if report.tasks else "",
+        bars=_bars(report),
+        curves=[(c, Markup(curve_chart(c, report.arms))) for c in report.curves if c.curves],
+        metrics=_metric_names(report),
+        mark=lambda arm: Markup(legend_mark(arm)),
+        title=lambda name: titles.get(name, name),
+        safe=Markup,
+        number=words.number,
+        signed=words.signed,
+        verdict=words.verdict,
+    )
+
+
+def _bars(report: Report) -> list[tuple[str, Markup]]:
+    """One chart of label bars a task, in the order of the tasks."""
+    tasks = list(dict.fromkeys(label.task for label in report.labels))
+    charts = [label_bars([s for s in report.labels if s.task == t], report.arms, report.score) for t in tasks]
+    return list(zip(tasks, map(Markup, charts)))
+
+
+def _metric_names(report: Report) -> list[str]:
+    """Every metric that any task has, in the order of first appearance."""
+    return list(dict.fromkeys(m for task in report.tasks for arm in task.metrics.values() for m in arm))

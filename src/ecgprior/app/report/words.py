@@ -1,0 +1,78 @@
+"""Numbers and findings in words: the same rounding and the same caution on every page."""
+
+from __future__ import annotations
+
+from .content import Arm, Difference, Interval
+
+MISSING = "–"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Fixed decimals, so that columns line up; a dash where there is no number.
+
+    >>> number(0.8416), number(None), number(-0.02, 2)
+    ('0.842', '–', '−0.02')
+    """
+    return MISSING if value is None or value != value else f"{value:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference always shows its sign.
+
+    >>> signed(0.1289), signed(-0.004)
+    ('+0.129', '−0.004')
+    """
+    return MISSING if value is None or value != value else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def spread(interval: Interval) -> str:
+    """Value and interval.
+
+    >>> spread(Interval(0.842, 0.81, 0.871)), spread(Interval(0.5))
+    ('0.842 (0.810–0.871)', '0.500')
+    """
+    if interval.low is None or interval.high is None:
+        return number(interval.value)
+    return f"{number(interval.value)} ({number(interval.low)}–{number(interval.high)})"
+
+
+def difference(interval: Interval) -> str:
+    """A signed difference and its interval, "to" between the ends because they may be negative.
+
+    >>> difference(Interval(0.129, -0.01, 0.157))
+    '+0.129 (−0.010 to +0.157)'
+    """
+    if interval.low is None or interval.high is None:
+        return signed(interval.value)
+    return f"{signed(interval.value)} ({signed(interval.low)} to {signed(interval.high)})"
+
+
+def verdict(interval: Interval) -> str:
+    """What a paired difference allows to be said.
+
+    >>> [verdict(Interval(v, v - 0.02, v + 0.02)) for v in (0.1, 0.01, -0.1)]
+    ['better', 'not distinguishable', 'worse']
+    """
+    if interval.low is None or interval.high is None:
+        return "without an interval"
+    if interval.low > 0:
+        return "better"
+    return "worse" if interval.high < 0 else "not distinguishable"
+
+
+def headline(
+    arm: Arm, control: Arm, scores: tuple[Interval, Interval], paired: Difference | None, score: str
+) -> str:
+    """One sentence: what was compared, what came out, with interval."""
+    mine, its = scores
+    this, that = arm.phrase or arm.title, control.phrase or control.title
+    figures = f"{score} {number(mine.value)} against {number(its.value)}"
+    if paired is None or paired.value.low is None:
+        return f"A linear probe on {this} reaches {figures} on {that}."
+    said = {
+        "better": f"A linear probe does better on {this} than on {that}",
+        "worse": f"A linear probe does worse on {this} than on {that}",
+        "not distinguishable": f"A linear probe on {this} cannot be told from one on {that}",
+    }[verdict(paired.value)]
+    gap, low, high = (signed(v) for v in (paired.value.value, paired.value.low, paired.value.high))
+    return f"{said}: {figures} (difference {gap}, 95 % interval {low} to {high})."
