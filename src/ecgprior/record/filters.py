@@ -187,7 +187,9 @@ def _ratio(fs_from: float, fs_to: float) -> tuple[int, int]:
     ratio = Fraction(fs_to).limit_denominator(10_000) / Fraction(fs_from).limit_denominator(10_000)
     up, down = ratio.numerator, ratio.denominator
     if not 0 < max(up, down) <= _MAX_FACTOR:
-        raise BadSamplingRate(f"resampling from {fs_from:g} to {fs_to:g} Hz: the ratio {up}/{down} is not a small fraction")
+        raise BadSamplingRate(
+            f"resampling from {fs_from:g} to {fs_to:g} Hz: the ratio {up}/{down} is not a small fraction"
+        )
     shared = gcd(up, down)
     return up // shared, down // shared
 

@@ -152,7 +152,9 @@ def check_leads(record: Record, tolerance: float = 0.1) -> LeadCheck:
     return LeadCheck(False, residual, finding or unexplained)
 
 
-def _explain(x: NDArray[np.float64], equations: NDArray[np.float64], moving: NDArray[np.bool_], limit: float) -> str:
+def _explain(
+    x: NDArray[np.float64], equations: NDArray[np.float64], moving: NDArray[np.bool_], limit: float
+) -> str:
     """The first explanation that brings every equation's residual (RMS) under half the limit."""
     gram = x @ x.T / x.shape[1]
 

@@ -129,14 +129,20 @@ class Preprocessing(Part):
         steps.append(f"Leads are taken in the order {', '.join(self.leads)}; absent ones are masked and 0.")
         steps.append(f"The signal is resampled to {self.fs:g} Hz by a polyphase filter.")
         if self.baseline_hz is not None:
-            steps.append(f"What is slower than {self.baseline_hz:g} Hz is taken off by a zero-phase high-pass.")
+            steps.append(
+                f"What is slower than {self.baseline_hz:g} Hz is taken off by a zero-phase high-pass."
+            )
         if self.mains_hz is not None:
             steps.append(f"{self.mains_hz:g} Hz and its multiples are taken off by zero-phase notches.")
         if self.clip_mv is not None:
             steps.append(f"Amplitudes beyond ±{self.clip_mv:g} mV are set to ±{self.clip_mv:g} mV.")
         if self.normalise == "lead":
-            steps.append("Each lead is brought to mean 0 and standard deviation 1 over the record (at least 10 µV).")
+            steps.append(
+                "Each lead is brought to mean 0 and standard deviation 1 over the record (at least 10 µV)."
+            )
         if self.normalise == "record":
-            steps.append("Each lead is brought to mean 0, then all are divided by their common standard deviation.")
+            steps.append(
+                "Each lead is brought to mean 0, then all are divided by their common standard deviation."
+            )
         steps.append("Missing samples are 0.")
         return steps
