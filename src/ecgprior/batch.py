@@ -34,6 +34,8 @@ class Batch:
         The window right after this one of the same record, for objectives that need two.
     columns : dict of str to Tensor, (B, …)
         What an objective named in ``needs``: ``"features"``, ``"fiducials"``, …; NaN = not measurable.
+    fs : float or None
+        Sampling rate in Hz; None = not said (augmentations that speak of Hz or seconds then refuse).
     """
 
     signal: Tensor
@@ -45,6 +47,7 @@ class Batch:
     labels: Tensor | None = None
     next: Batch | None = None
     columns: dict[str, Tensor] = field(default_factory=dict)
+    fs: float | None = None
 
     def __len__(self) -> int:
         return self.signal.shape[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
@@ -61,6 +62,13 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """The loss of this process' part of the batch; contrastive ones gather across processes."""
+
+    def before_training(self, columns: Mapping[str, Tensor]) -> None:
+        """Called once, before the first step of a new run: what must be learnt from the training part as a whole.
+
+        `columns` holds each needed column of all training records, (N, …), NaN = missing; ``"labels"`` is
+        (N, C). Keep what is learnt in buffers, so that it is saved and resumed.
+        """
 
     def head(self) -> nn.Module | None:
         """The module from pooled embedding (B, D) to label logits (B, C) that a checkpoint keeps, or None."""

@@ -1,0 +1,75 @@
+"""``ecgprior pretrain``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ...corpus.shards import Corpus
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of a recipe in the package.")],
+    values: Annotated[list[str] | None, typer.Argument(help="key=value over the recipe's: steps=100")] = None,
+    corpus: Annotated[Path, typer.Option(help="A prepared corpus.")] = ...,  # type: ignore[assignment]
+    to: Annotated[Path, typer.Option(help="The run folder; the same again goes on.")] = ...,  # type: ignore[assignment]
+    split: Annotated[Path | None, typer.Option(help="A fold file of `ecgprior split`.")] = None,
+    test_fold: Annotated[int | None, typer.Option(help="Of a cross-validation: the fold left out.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Vocabulary to train on, for supervised objectives.")] = None,
+    init: Annotated[Path | None, typer.Option(help="A checkpoint whose weights are the first ones.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA when there is one.")] = None,
+    tensorboard: Annotated[bool, typer.Option(help="Also write TensorBoard files.")] = False,
+    onnx: Annotated[bool, typer.Option(help="Also write an ONNX file, to serve without PyTorch.")] = False,
+    anew: Annotated[bool, typer.Option(help="Forget what the run folder holds and start again.")] = False,
+) -> None:
+    """Pre-train an encoder by a recipe; a killed run goes on where it was.
+
+    With --split only the training part is learnt from, and the validation part decides which step is kept
+    (where the recipe looks at it). Several processes: torchrun --nproc-per-node N -m ecgprior pretrain …
+    """
+    from ...corpus.labels import label_matrix, vocabulary
+    from ...corpus.shards import Corpus
+    from ...training.fit import fit
+    from ...training.plan import PretrainRecipe
+    from ..progress import progress_bar
+
+    plan = PretrainRecipe.read(recipe, values)
+    opened = Corpus(corpus)
+    parts = _parts(split, test_fold, opened)
+    known = None
+    if labels is not None:
+        names = tuple(vocabulary(labels).codes)
+        known = (names, label_matrix(opened.index, labels, names))
+    with progress_bar("pretrain") as move:
+        checkpoint = fit(
+            plan,
+            opened,
+            to,
+            train=parts.get("train"),
+            validation=parts.get("validation"),
+            labels=known,
+            init=init,
+            device=device,
+            tensorboard=tensorboard,
+            onnx=onnx,
+            resume=not anew,
+            facts=parts["facts"],
+            progress=move,
+        )
+    typer.echo(f"checkpoint: {checkpoint}")
+
+
+def _parts(path: Path | None, test_fold: int | None, corpus: "Corpus") -> dict[str, Any]:
+    """Training and validation records of a fold file, checked for leaks, and what the checkpoint says of it."""
+    from ...corpus.splits import Split, check_leaks
+    from ...errors import CorpusError
+
+    if path is None:
+        if test_fold is not None:
+            raise CorpusError("--test-fold needs a fold file: pass --split FILE")
+        return {"facts": {}}
+    split = Split.load(path)
+    parts = split.parts() if test_fold is None else split.cv_parts(test_fold)
+    check_leaks(parts, corpus.index)
+    return {**parts, "facts": {"split": split.manifest, "test_fold": test_fold}}

@@ -1,0 +1,86 @@
+"""Views: a recipe's list of augmentations, applied in order, each to the windows that its chance picks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import AfterValidator
+
+from .. import lookup
+from ..augmentations.base import Augmentation
+from ..batch import Batch, BatchRandom
+from ..errors import RecipeError
+
+
+class View:
+    """Augmentations in order.
+
+    Parameters
+    ----------
+    steps : sequence of dict
+        ``{name = "time_out", probability = 0.5, high = 0.3}``: the augmentation's file, the chance that a
+        window gets it (default 1), and its settings.
+
+    Raises
+    ------
+    UnknownName
+        No such augmentation.
+    RecipeError
+        A setting that it does not have, or a probability outside 0…1.
+    """
+
+    def __init__(self, steps: tuple[dict[str, Any], ...]) -> None:
+        self.steps = [_build(dict(step)) for step in steps]
+
+    def __call__(self, batch: Batch, rng: BatchRandom) -> Batch:
+        """A changed batch of the same shapes; the given one is left alone."""
+        for number, (probability, augmentation) in enumerate(self.steps):
+            own = rng.split(f"step {number}")
+            changed = augmentation(batch, own)
+            batch = changed if probability >= 1 else _pick(own.chance("apply", probability), changed, batch)
+        return batch
+
+
+def _build(step: dict[str, Any]) -> tuple[float, Augmentation]:
+    name = step.pop("name", None)
+    probability = step.pop("probability", 1.0)
+    if not isinstance(name, str):
+        raise RecipeError("recipe: every augmentation needs a name, as in {name = 'time_out'}")
+    if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 <= probability <= 1:
+        raise RecipeError(f"augmentation '{name}': expected a probability from 0 to 1, got {probability!r}")
+    kind = lookup.method("augmentations", name, Augmentation)
+    return float(probability), kind.check(step)  # type: ignore[attr-defined]
+
+
+def _pick(chosen: torch.Tensor, yes: Batch, no: Batch) -> Batch:
+    return yes.with_(
+        signal=torch.where(chosen[:, None, None], yes.signal, no.signal),
+        lead_mask=torch.where(chosen[:, None], yes.lead_mask, no.lead_mask),
+        valid=torch.where(chosen[:, None], yes.valid, no.valid),
+    )
+
+
+def _checked(steps: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    View(steps)
+    return steps
+
+
+Augmentations = Annotated[tuple[dict[str, Any], ...], AfterValidator(_checked)]
+"""The type of a ``Config`` field that holds a view's augmentations: checked when the recipe is read."""
+
+
+def crop(batch: Batch, rng: BatchRandom, samples: int) -> Batch:
+    """A stretch of `samples` at a random place of each window, shorter in shape: (B, L, T) → (B, L, samples).
+
+    The place is drawn within the recorded part; a window with fewer valid samples keeps them all.
+    """
+    if samples >= batch.signal.shape[-1]:
+        return batch
+    room = (batch.valid.sum(1) - samples).clamp(min=0) + 1
+    start = (rng.uniform("crop") * room).long()
+    index = start[:, None] + torch.arange(samples, device=start.device)
+    leads = index[:, None, :].expand(-1, batch.signal.shape[1], -1)
+    return batch.with_(
+        signal=batch.signal.gather(2, leads), valid=batch.valid.gather(1, index), start=batch.start + start
+    )

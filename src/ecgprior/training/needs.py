@@ -1,0 +1,131 @@
+"""Before the first step: does the corpus hold what the objective needs, and the encoder offer what it requires?"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..corpus.shards import Corpus
+from ..encoders.base import Encoder, TokenEncoder
+from ..errors import ColumnMissing, CorpusError, RecipeError
+from ..objectives.base import Objective
+
+_MADE_BY = {"features": "ecgprior features", "fiducials": "ecgprior features", "annotations": "ecgprior prepare"}
+
+
+def check_requires(objective: type[Objective], encoder: Encoder) -> None:
+    """Refuse an encoder that lacks what the objective's class requires.
+
+    Raises
+    ------
+    RecipeError
+    """
+    if "token_mask" in objective.requires and not isinstance(encoder, TokenEncoder):
+        raise RecipeError(
+            f"objective '{_stem(objective)}' masks tokens: expected an encoder with a token interface such as "
+            f"'transformer', got '{_stem(type(encoder))}'"
+        )
+
+
+def long_enough(
+    objective: type[Objective], n_samples: NDArray[np.int64], samples: int, fs: float
+) -> NDArray[np.bool_]:
+    """Which records the objective can use: all, or those that hold two windows when it needs ``next``.
+
+    Raises
+    ------
+    CorpusError
+        None can be used.
+    """
+    if "next" not in objective.needs:
+        return np.ones(len(n_samples), bool)
+    usable = n_samples >= 2 * samples
+    if not usable.any():
+        raise CorpusError(
+            f"objective '{_stem(objective)}' needs two windows side by side: expected records of at least "
+            f"{2 * samples / fs:g} s, the longest has {n_samples.max() / fs:g} s; pass a shorter seconds="
+        )
+    return usable
+
+
+def labels_for(
+    objective: type[Objective],
+    corpus: Corpus,
+    rows: NDArray[np.int64],
+    labels: tuple[tuple[str, ...], NDArray[np.float32]] | None,
+) -> tuple[tuple[str, ...], NDArray[np.float32] | None]:
+    """The labels that the objective trains on, checked on the training rows.
+
+    Raises
+    ------
+    ColumnMissing
+        It needs labels, and there are none, or none of the training records has any.
+    CorpusError
+        As many rows as the corpus are expected.
+    """
+    if "labels" not in objective.needs and labels is None:
+        return (), None
+    known = ", ".join(corpus.vocabularies) or "none"
+    if labels is None:
+        raise ColumnMissing(
+            f"objective '{_stem(objective)}' needs labels and got none: pass --labels VOCABULARY "
+            f"(this corpus is labelled in: {known})"
+        )
+    names, matrix = tuple(labels[0]), np.asarray(labels[1], np.float32)
+    if matrix.shape != (len(corpus), len(names)):
+        raise CorpusError(
+            f"labels: expected one row a record of the corpus and one column a name, "
+            f"({len(corpus)}, {len(names)}), got {matrix.shape}"
+        )
+    if "labels" in objective.needs and not np.isfinite(matrix[rows]).any():
+        raise ColumnMissing(
+            f"objective '{_stem(objective)}' needs labels, and none of the {len(rows)} training records has one of "
+            f"{', '.join(names) or 'no names'}: pass another --labels VOCABULARY (this corpus is labelled in: {known})"
+        )
+    return names, matrix
+
+
+def columns_for(
+    objective: type[Objective], corpus: Corpus, rows: NDArray[np.int64]
+) -> dict[str, NDArray[np.float32]]:
+    """The side tables that the objective needs, one row a record of the corpus, NaN = not measured.
+
+    Returns
+    -------
+    dict of str to ndarray, float32, (len(corpus), F)
+        Every numeric column of the table, in its order; of a record with several windows, the first.
+
+    Raises
+    ------
+    ColumnMissing
+        A table is absent, or holds nothing but missing values for the training records; names the command
+        that makes it.
+    """
+    columns = {}
+    for name in sorted(objective.needs - {"labels", "next"}):
+        command = f"{_MADE_BY.get(name, 'ecgprior ' + name)} {corpus.path}"
+        table = corpus.side(name)
+        if table is None:
+            raise ColumnMissing(
+                f"objective '{_stem(objective)}' needs '{name}', and this corpus has none: run `{command}`"
+            )
+        values = _by_record(corpus, table)
+        if not np.isfinite(values[rows]).any():
+            raise ColumnMissing(
+                f"objective '{_stem(objective)}' needs '{name}', which holds nothing for the {len(rows)} training "
+                f"records: run `{command}` again"
+            )
+        columns[name] = values
+    return columns
+
+
+def _by_record(corpus: Corpus, table: pl.DataFrame) -> NDArray[np.float32]:
+    numeric = [c for c, kind in table.schema.items() if kind.is_numeric() and c not in {"window", "row"}]
+    first = table.unique("record", keep="first", maintain_order=True).select("record", *numeric)
+    joined = corpus.index.select("record").join(first, on="record", how="left", maintain_order="left")
+    return joined.select(pl.col(numeric).cast(pl.Float32).fill_null(np.nan)).to_numpy().astype(np.float32)
+
+
+def _stem(method: type) -> str:
+    return method.__module__.rsplit(".", 1)[-1]
