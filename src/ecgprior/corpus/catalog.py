@@ -1,7 +1,7 @@
 """The catalog: one table of every record of every source, before any signal is read.
 
 Columns: ``record`` (``source/name``), ``source``, ``path`` (below the source's folder), ``patient``
-(``source/id`` or null), ``age`` (years), ``sex`` (``female``, ``male`` or null), ``fold`` (the publisher's
+(``source/id`` or null; sources that share people share the prefix), ``age`` (years), ``sex`` (``female``, ``male`` or null), ``fold`` (the publisher's
 recommendation), and one list column ``labels.<vocabulary>`` a vocabulary: null = not labelled in it, an empty list =
 labelled, and none of its codes applies.
 """
@@ -117,12 +117,13 @@ def _table(source: Source) -> pl.DataFrame:
     columns: dict[str, list] = {name: [] for name in COLUMNS}
     labels: dict[str, list] = {}
     count = 0
+    people = source.people or source.name
     with where(f"source '{source.name}' at '{source.root}'"):
         for row in source.rows():
             columns["record"].append(f"{row.source}/{row.record}")
             columns["source"].append(row.source)
             columns["path"].append(row.path)
-            columns["patient"].append(None if row.patient is None else f"{row.source}/{row.patient}")
+            columns["patient"].append(None if row.patient is None else f"{people}/{row.patient}")
             columns["age"].append(None if row.age is None or not math.isfinite(row.age) else row.age)
             columns["sex"].append(row.sex)
             columns["fold"].append(row.fold)

@@ -77,7 +77,9 @@ class Vocabulary:
         if (code := self.find(text)) is None:
             if len(self) > 12:
                 hint = nearest(text, [*self.codes, *self._spellings])
-                raise UnknownName(f"label '{text}' is not among the {len(self)} of vocabulary '{self.name}'.{hint}")
+                raise UnknownName(
+                    f"label '{text}' is not among the {len(self)} of vocabulary '{self.name}'.{hint}"
+                )
             raise unknown_name(f"label of vocabulary '{self.name}',", text, self.codes)
         return code
 
@@ -114,7 +116,9 @@ def vocabulary(name: str) -> Vocabulary:
     text = resources.files(__package__).joinpath("vocabularies", f"{name}.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     if not rows or tuple(rows[0]) != _COLUMNS:
-        raise CorpusError(f"vocabulary '{name}': expected the columns {', '.join(_COLUMNS)} and at least one row.")
+        raise CorpusError(
+            f"vocabulary '{name}': expected the columns {', '.join(_COLUMNS)} and at least one row."
+        )
     codes = tuple(row["code"] for row in rows)
     if len(set(codes)) != len(codes):
         raise CorpusError(f"vocabulary '{name}': expected every code once.")
@@ -202,5 +206,7 @@ def one_sided(matrix: NDArray[np.float32], codes: Sequence[str]) -> list[str]:
     for code, n, k in zip(codes, labelled, positive):
         if k == 0 or k == n:
             has = "no labelled record has it" if k == 0 else "every labelled record has it"
-            found.append(f"label '{code}' has one class only: {has} ({int(k)} of {int(n)}), so it cannot be scored.")
+            found.append(
+                f"label '{code}' has one class only: {has} ({int(k)} of {int(n)}), so it cannot be scored."
+            )
     return found

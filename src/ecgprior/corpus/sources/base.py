@@ -55,6 +55,8 @@ class Source(ABC):
         Whether it was tested on real files, or only on miniatures after the publisher's documentation.
     priority : int
         Among duplicates of several sources the record of the lowest one is kept.
+    people : str or None
+        The source whose patient ids these are, where two sources share them; None = its own.
     sums : str or None
         The address of the publisher's ``SHA256SUMS.txt``, when the set may be downloaded by anybody.
     """
@@ -68,6 +70,7 @@ class Source(ABC):
     tested: ClassVar[Literal["real", "layout"]] = "real"
     priority: ClassVar[int] = 50
     sums: ClassVar[str | None] = None
+    people: ClassVar[str | None] = None
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
@@ -114,7 +117,9 @@ class Source(ABC):
             Names the expected layout.
         """
         if not self.root.is_dir():
-            raise CorpusError(f"source '{self.name}': expected a folder, got '{self.root}', which is not one.")
+            raise CorpusError(
+                f"source '{self.name}': expected a folder, got '{self.root}', which is not one."
+            )
         if not self.found():
             seen = sorted(entry.name for entry in self.root.iterdir())
             listed = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "") if seen else "an empty folder"

@@ -1,0 +1,17 @@
+"""PhysioNet/CinC Challenge 2020: every set of the challenges in one folder; see :mod:`._challenge`.
+
+The forms of 2020: other gains for the same integers, headers that begin ``E00001.mat``, blank ``Dx``, text labels.
+"""
+
+from __future__ import annotations
+
+from ._challenge import Challenge
+
+
+class CinC2020(Challenge):
+    """PhysioNet/CinC Challenge 2020, all sets of one folder."""
+
+    title = "PhysioNet/CinC Challenge 2020, all sets of one folder"
+    url = "https://physionet.org/content/challenge-2020/"
+    priority = 42
+    sums = "https://physionet.org/files/challenge-2020/1.0.2/SHA256SUMS.txt"

@@ -1,0 +1,15 @@
+"""CPSC-Extra: 3,453 12-lead ECGs of 8 to 98 s; see :mod:`._challenge`."""
+
+from __future__ import annotations
+
+from ._challenge import Challenge
+
+
+class CPSCExtra(Challenge):
+    """CPSC-Extra: the unused set of CPSC-2018."""
+
+    title = "CPSC-Extra: the unused set of CPSC-2018"
+    layout = "Q0001.hea and Q0001.mat, in any folder below"
+    vocabularies = ("cinc2021", "cinc2021_all")
+    priority = 31
+    sets = ("cpsc_extra",)

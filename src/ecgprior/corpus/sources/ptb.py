@@ -1,0 +1,15 @@
+"""PTB diagnostic ECG database, challenge form: 516 recordings at 1000 Hz, ``S0001`` …; see :mod:`._challenge`."""
+
+from __future__ import annotations
+
+from ._challenge import Challenge
+
+
+class PTB(Challenge):
+    """PTB diagnostic ECG database, challenge form."""
+
+    title = "PTB diagnostic ECG database, challenge form"
+    layout = "S0001.hea and S0001.mat, in any folder below"
+    vocabularies = ("cinc2021", "cinc2021_all")
+    priority = 33
+    sets = ("ptb",)

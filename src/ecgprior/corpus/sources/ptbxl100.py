@@ -1,0 +1,19 @@
+"""PTB-XL at 100 Hz: the publisher's own downsampled files (``records100``); see :mod:`.ptbxl`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .ptbxl import PTBXL
+
+
+class PTBXL100(PTBXL):
+    """The 100 Hz files of the publisher's folder; patients are those of ``ptbxl``."""
+
+    title = "PTB-XL, the publisher's files at 100 Hz"
+    layout = "ptbxl_database.csv\nrecords100/00000/00001_lr.hea and .dat"
+    people = "ptbxl"
+    priority = 11
+
+    def __init__(self, root: Path | str) -> None:
+        super().__init__(root, rate=100)
