@@ -7,9 +7,20 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from ..errors import CheckpointError
 from ._checkpoint import ONNX_INPUTS
+
+# ONNX Runtime's errors have no base class of their own.
+_BROKEN = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+)
 
 
 class OnnxModel:
@@ -24,7 +35,7 @@ class OnnxModel:
     def __init__(self, path: Path) -> None:
         try:
             self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        except RuntimeError as error:
+        except _BROKEN as error:
             raise CheckpointError(f"{path.name} cannot be run: {error}") from None
         names = tuple(value.name for value in self._session.get_inputs())
         if names != ONNX_INPUTS:
