@@ -20,6 +20,7 @@ Each also derives from the closest built-in, so ``except ValueError`` keeps work
     │   └── ColumnMissing    (KeyError)
     ├── CheckpointError      (ValueError)   a checkpoint does not fit what was asked
     ├── TrainingStopped      (RuntimeError) training cannot go on (non-finite loss)
+    ├── JobsStopped          (RuntimeError) work in other processes cannot go on
     └── ExtraMissing         (ImportError)  an optional dependency is not installed
 
 Wording: *what* – expected *rule*, got *value* – what to do, one sentence, with the nearest valid name.
@@ -106,6 +107,10 @@ class CheckpointError(EcgpriorError, ValueError):
 
 class TrainingStopped(EcgpriorError, RuntimeError):
     """Training cannot go on."""
+
+
+class JobsStopped(EcgpriorError, RuntimeError):
+    """Work that was given to other processes cannot go on."""
 
 
 class ExtraMissing(EcgpriorError, ImportError):

@@ -1,0 +1,199 @@
+"""The same recording under two names, found whatever its gain, rounding or sampling rate.
+
+Two recordings are one when the first 5 s at 100 Hz correlate by more than 0.999 (the median over the leads that both
+have, so one bad lead does not hide it). Comparing all pairs would need the signals; so every record gets a *sketch*
+of 64 bytes, and only pairs with near sketches are compared. The sketch needs no signal, hence a checkpoint carries
+the sketches of the recordings it was trained on.
+
+The sketch is defined for good in ``FORMAT.md``: every lead is smoothed and differentiated (derivative of a Gaussian
+of 12 Hz: no baseline, no mains, the same at every rate), divided by its norm (no gain), and the leads together are
+projected onto 64 directions of ±1 that SHAKE-256 of the lead's name gives. By Johnson & Lindenstrauss (1984) the
+cosine of two sketches is that of the two recordings, within ± 25 % of its distance from 1. A flat record has no
+sketch (all zeros) and is like no other. Cost: 0.2 ms a record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+SIZE = 64
+"""Numbers in a sketch."""
+SECONDS = 5
+RATE = 100
+"""What is compared: the first 5 s, at 100 Hz."""
+CORRELATION = 0.999
+"""Above it, two signals are one recording."""
+LIKENESS = 0.95
+"""Cosine above which two sketches are of one recording."""
+CANDIDATE = 0.9
+"""Cosine above which the signals of two sketches are worth comparing."""
+_SMOOTH_S = 1 / (2 * np.pi * 12)  # a Gaussian that passes 12 Hz at exp(-1/2)
+_REACH_S = 0.055  # a little over 4 standard deviations
+_FAINT = 0.05  # of the strongest lead: weaker ones count less, for they are mostly rounding
+
+
+def sketch(signal: NDArray[np.float32], fs: float, leads: Sequence[str]) -> NDArray[np.int8]:
+    """The sketch of a recording.
+
+    Parameters
+    ----------
+    signal : ndarray, float32, (L, T), mV
+        From the recording's start; NaN = absent.
+    fs : float
+        Hz; from 100 up the sketch hardly depends on it.
+    leads : sequence of str, (L,)
+
+    Returns
+    -------
+    ndarray, int8, (64,)
+        All 0 for a record without any change in it.
+    """
+    slope = _filtered(signal, fs, derivative=True)
+    norm = np.sqrt(np.einsum("lt,lt->l", slope, slope))
+    if not norm.max(initial=0.0) > 1e-9:
+        return np.zeros(SIZE, np.int8)
+    slope /= (norm + _FAINT * norm.max())[:, None]
+    value = slope.reshape(-1) @ _directions(tuple(leads))
+    return np.rint(value * (127 / np.abs(value).max())).astype(np.int8)
+
+
+def correlation(a: NDArray[np.float32], fs_a: float, b: NDArray[np.float32], fs_b: float) -> float:
+    """Median over leads of the correlation of the first 5 s at 100 Hz.
+
+    Parameters
+    ----------
+    a, b : ndarray, float32, (L, T), mV
+        The same leads in the same order; NaN = absent.
+
+    Returns
+    -------
+    float
+        NaN when fewer than half of the leads that change in either also change in the other.
+    """
+    x, y = (_filtered(s, fs, derivative=False) for s, fs in ((a, fs_a), (b, fs_b)))
+    x -= x.mean(axis=1, keepdims=True)
+    y -= y.mean(axis=1, keepdims=True)
+    norm_x, norm_y = np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1)
+    live_x, live_y = norm_x > _FAINT * 0.1 * norm_x.max(), norm_y > _FAINT * 0.1 * norm_y.max()
+    both = live_x & live_y & (norm_x > 0) & (norm_y > 0)
+    if not both.any() or 2 * both.sum() < max(live_x.sum(), live_y.sum()):
+        return float("nan")
+    return float(np.median((x * y).sum(axis=1)[both] / (norm_x * norm_y)[both]))
+
+
+def overlap(a: NDArray[np.int8], b: NDArray[np.int8], likeness: float = LIKENESS) -> NDArray[np.bool_]:
+    """Which recordings of `a` are also in `b`, by their sketches.
+
+    Parameters
+    ----------
+    a, b : ndarray, int8, (N, 64) and (M, 64)
+
+    Returns
+    -------
+    ndarray, bool, (N,)
+    """
+    return twins(a, b, likeness) >= 0
+
+
+def twins(a: NDArray[np.int8], b: NDArray[np.int8], likeness: float = LIKENESS) -> NDArray[np.int64]:
+    """For each recording of `a` the row of `b` that is the same recording, −1 where none is: int64 (N,)."""
+    found = np.full(len(a), -1, np.int64)
+    live_a, unit_a = _units(a)
+    live_b, unit_b = _units(b)
+    if len(live_a) and len(live_b):
+        distance, nearest = cKDTree(unit_b).query(unit_a, distance_upper_bound=_radius(likeness))
+        near = np.isfinite(distance)
+        found[live_a[near]] = live_b[nearest[near]]
+    return found
+
+
+def groups(sketches: NDArray[np.int8], likeness: float = LIKENESS) -> NDArray[np.int64]:
+    """A number a row, equal for rows that a chain of near sketches links: int64 (N,).
+
+    Parameters
+    ----------
+    sketches : ndarray, int8, (N, 64)
+        A row of zeros (a flat record) is a group of its own.
+    likeness : float
+        Cosine from which two sketches are near; :data:`CANDIDATE` to find what is worth comparing.
+    """
+    number = np.arange(len(sketches), dtype=np.int64)
+    live, unit = _units(sketches)
+    if len(live) < 2:
+        return number
+    distinct, member = np.unique(
+        unit, axis=0, return_inverse=True
+    )  # many equal ones would be very many pairs
+    near = cKDTree(distinct).query_pairs(_radius(likeness), output_type="ndarray")
+    graph = coo_array((np.ones(len(near), bool), (near[:, 0], near[:, 1])), shape=(len(distinct),) * 2)
+    _, component = connected_components(graph, directed=False)
+    component = component[member.reshape(-1)]
+    first = np.full(component.max() + 1, len(sketches), np.int64)
+    np.minimum.at(first, component, live)
+    number[live] = first[component]
+    return number
+
+
+def _units(sketches: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    values = np.asarray(sketches, np.float64).reshape(-1, SIZE)
+    norm = np.linalg.norm(values, axis=1)
+    live = np.flatnonzero(norm)
+    return live, values[live] / norm[live, None]
+
+
+def _radius(likeness: float) -> float:
+    return float(np.sqrt(2 * (1 - likeness)))
+
+
+def _filtered(signal: NDArray[np.float32], fs: float, derivative: bool) -> NDArray[np.float32]:
+    """The first 5 s at 100 Hz, smoothed (or its slope): float32 (L, 500); what is absent or past the end is 0."""
+    kernel, block, width, lead_in = _kernel(float(fs), derivative)
+    n_blocks = SECONDS * RATE // kernel.shape[1]
+    padded = np.zeros((len(signal), (n_blocks - 1) * block + width), np.float32)
+    part = signal[:, : min(signal.shape[1], round(SECONDS * fs))]
+    middle = part.mean(axis=1, keepdims=True)
+    if not np.isfinite(middle).all():
+        known = np.isfinite(part)
+        count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+        middle = np.where(known, part, 0).sum(axis=1, keepdims=True) / count
+        part = np.where(known, part, middle)
+    np.subtract(part, middle, out=padded[:, lead_in : lead_in + part.shape[1]])
+    step = padded.strides[1]
+    windows = np.lib.stride_tricks.as_strided(
+        padded, (len(signal), n_blocks, width), (padded.strides[0], block * step, step), writeable=False
+    )
+    return (windows.reshape(-1, width) @ kernel).reshape(len(signal), -1)
+
+
+@lru_cache(maxsize=16)
+def _kernel(fs: float, derivative: bool) -> tuple[NDArray[np.float32], int, int, int]:
+    """Weights (width, out) from `width` input samples to the outputs of one block; block, width, lead-in in samples.
+
+    One second is a block when it is a whole number of samples; any other rate is one block of 5 s.
+    """
+    seconds = 1 if fs == round(fs) else SECONDS
+    lead_in = int(np.ceil(_REACH_S * fs))
+    width = int(np.ceil(seconds * fs)) + 2 * lead_in
+    lag = np.arange(seconds * RATE)[None, :] / RATE - (np.arange(width)[:, None] - lead_in) / fs
+    weight = np.exp(-0.5 * (lag / _SMOOTH_S) ** 2) * (np.abs(lag) <= _REACH_S)
+    weight /= weight.sum(axis=0, keepdims=True)
+    if derivative:
+        weight *= lag / _SMOOTH_S
+    return weight.astype(np.float32), round(seconds * fs), width, lead_in
+
+
+@lru_cache(maxsize=16)
+def _directions(leads: tuple[str, ...]) -> NDArray[np.float32]:
+    """±1: float32 (L * 500, 64), from SHAKE-256 of ``ecgprior sketch 1 <lead>``, bit by bit, first the highest."""
+    count = SECONDS * RATE * SIZE
+    rows = [hashlib.shake_256(f"ecgprior sketch 1 {lead}".encode()).digest(count // 8) for lead in leads]
+    bits = np.unpackbits(np.frombuffer(b"".join(rows), np.uint8))
+    return (2.0 * bits - 1.0).astype(np.float32).reshape(-1, SIZE)

@@ -1,0 +1,212 @@
+"""Side tables of a corpus: published marks, measured fiducials and features. ``FORMAT.md`` is the specification.
+
+All samples are at the corpus' rate. ``annotations`` count from the record's start; ``fiducials`` and ``features`` are
+keyed by record and window [start, stop), and the fiducials' samples count from the record's start as well, so a crop
+subtracts its start (:func:`crop`) and a change of rate multiplies (:func:`rescale`) in every table alike.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..errors import ColumnMissing, CorpusError, unknown_name, where
+from ..provenance import atomic_open, sha256_file, write_json
+from ..record.record import Annotations
+
+
+@dataclass(frozen=True)
+class _Kind:
+    version: int
+    columns: dict[str, Any]
+    samples: tuple[str, ...]
+    open_ended: bool = False
+
+
+_WINDOW = {"record": pl.String, "start": pl.Int64, "stop": pl.Int64}
+KINDS = {
+    "annotations": _Kind(
+        1,
+        {"record": pl.String, "sample": pl.Int64, "lead": pl.String, "symbol": pl.String, "note": pl.String},
+        ("sample",),
+    ),
+    "fiducials": _Kind(
+        1,
+        _WINDOW
+        | {"lead": pl.String, "beat": pl.Int32, "wave": pl.String}
+        | {"onset": pl.Float64, "peak": pl.Float64, "offset": pl.Float64},
+        ("onset", "peak", "offset"),
+    ),
+    "features": _Kind(1, dict(_WINDOW), (), open_ended=True),
+}
+"""What each table must hold; ``features`` has any number of float columns besides."""
+
+
+def write_table(
+    corpus: str | Path, name: str, frame: pl.DataFrame, digest: str, made_by: dict[str, Any] | None = None
+) -> Path:
+    """Write a side table of a corpus, with a small JSON file that says its version and which corpus it belongs to.
+
+    Parameters
+    ----------
+    corpus : path
+        The corpus' folder.
+    name : {"annotations", "fiducials", "features"}
+    frame : polars.DataFrame
+        Columns as ``FORMAT.md`` says; their order is free.
+    digest : str
+        The corpus' digest.
+    made_by : dict, optional
+        What made it (a method, its settings), kept in the JSON file.
+
+    Raises
+    ------
+    UnknownName, ColumnMissing, CorpusError
+        No such table; a column is absent; a column is of another type.
+    """
+    kind = _kind(name)
+    frame = _checked(frame, name, kind)
+    folder = Path(corpus) / "tables"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.parquet"
+    with atomic_open(path, "wb") as file:
+        frame.write_parquet(file)
+    about = {
+        "kind": f"ecgprior-{name}",
+        "format_version": kind.version,
+        "corpus": digest,
+        "n_rows": frame.height,
+        "sha256": sha256_file(path),
+        "made_by": made_by or {},
+    }
+    write_json(path.with_suffix(".json"), about)
+    return path
+
+
+def read_table(corpus: str | Path, name: str, digest: str) -> pl.DataFrame | None:
+    """A side table of a corpus, or None when there is none.
+
+    Raises
+    ------
+    UnknownName
+        No such kind of table.
+    CorpusError
+        Of another version, of another corpus, or not what its JSON file says.
+    """
+    kind = _kind(name)
+    path = Path(corpus) / "tables" / f"{name}.parquet"
+    about_path = path.with_suffix(".json")
+    if not about_path.is_file():
+        return None
+    with where(f"side table '{name}' of corpus '{corpus}'"):
+        try:
+            about = json.loads(about_path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CorpusError(
+                f"{about_path.name}: expected JSON, got {error} – make the table again"
+            ) from None
+        if about.get("format_version") != kind.version:
+            raise CorpusError(
+                f"format_version: expected {kind.version}, got {about.get('format_version')!r} – make the table again"
+            )
+        if about.get("corpus") != digest:
+            raise CorpusError(
+                "the table belongs to another corpus: expected the same digest – make the table again"
+            )
+        if not path.is_file() or sha256_file(path) != about.get("sha256"):
+            raise CorpusError(
+                f"{path.name}: expected the SHA-256 in {about_path.name} – make the table again"
+            )
+        return _checked(pl.read_parquet(path), name, kind)
+
+
+def annotations_of(table: pl.DataFrame | None, record: str) -> Annotations | None:
+    """The published marks of one record, None where the table has none for it."""
+    if table is None:
+        return None
+    part = table.filter(pl.col("record") == record)
+    if not part.height:
+        return None
+    return Annotations(
+        sample=part["sample"].to_numpy().astype(np.int64),
+        symbol=tuple(part["symbol"]),
+        lead=tuple(part["lead"]),
+        note=tuple(part["note"]),
+    )
+
+
+def annotation_rows(record: str, marks: Annotations) -> pl.DataFrame:
+    """Rows of the table ``annotations`` for the marks of one record."""
+    return pl.DataFrame(
+        {
+            "record": [record] * len(marks),
+            "sample": marks.sample,
+            "lead": list(marks.lead),
+            "symbol": list(marks.symbol),
+            "note": list(marks.note),
+        },
+        schema=KINDS["annotations"].columns,
+    )
+
+
+def crop(frame: pl.DataFrame, name: str, start: int, stop: int) -> pl.DataFrame:
+    """The table's rows inside the samples [start, stop) of their records, counted from `start`.
+
+    Marks outside are left out, fiducials outside become NaN; a row of fiducials without any is left out. Features
+    belong to a whole window: only those of exactly this window are kept.
+    """
+    kind = _kind(name)
+    if name == "features":
+        frame = frame.filter((pl.col("start") == start) & (pl.col("stop") == stop))
+        return frame.with_columns(start=pl.lit(0, pl.Int64), stop=pl.lit(stop - start, pl.Int64))
+    inside = [(pl.col(c) >= start) & (pl.col(c) < stop) for c in kind.samples]
+    if name == "annotations":
+        return frame.filter(inside[0]).with_columns(pl.col("sample") - start)
+    moved = [
+        pl.when(ok).then(pl.col(c) - start).otherwise(float("nan")).alias(c)
+        for c, ok in zip(kind.samples, inside)
+    ]
+    window = [(pl.col(c).clip(start, stop) - start).alias(c) for c in ("start", "stop")]
+    return frame.filter(pl.any_horizontal(inside)).with_columns(*moved, *window)
+
+
+def rescale(frame: pl.DataFrame, name: str, fs_from: float, fs_to: float) -> pl.DataFrame:
+    """The table at another sampling rate: marks and windows are rounded to whole samples, fiducials are not."""
+    kind, factor = _kind(name), fs_to / fs_from
+    whole = [c for c in ("sample", "start", "stop") if c in frame.columns]
+    parts = [c for c in kind.samples if c not in whole]
+    return frame.with_columns(
+        *((pl.col(c) * factor).round().cast(pl.Int64) for c in whole), *(pl.col(c) * factor for c in parts)
+    )
+
+
+def _kind(name: str) -> _Kind:
+    if name not in KINDS:
+        raise unknown_name("side table", name, KINDS)
+    return KINDS[name]
+
+
+def _checked(frame: pl.DataFrame, name: str, kind: _Kind) -> pl.DataFrame:
+    for column, dtype in kind.columns.items():
+        if column not in frame.columns:
+            raise ColumnMissing(
+                f"side table '{name}' has no column '{column}': expected {', '.join(kind.columns)}"
+            )
+        if frame.schema[column] != dtype:
+            raise CorpusError(f"column '{column}' of '{name}': expected {dtype}, got {frame.schema[column]}")
+    more = [column for column in frame.columns if column not in kind.columns]
+    if more and not kind.open_ended:
+        raise CorpusError(
+            f"side table '{name}': expected {', '.join(kind.columns)} only, got also {', '.join(more)}"
+        )
+    for column in more:
+        if frame.schema[column] != pl.Float64:
+            raise CorpusError(
+                f"feature '{column}': expected Float64 (NaN = not measurable), got {frame.schema[column]}"
+            )
+    return frame
