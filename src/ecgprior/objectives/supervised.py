@@ -115,10 +115,10 @@ class Supervised(Objective):
         """Loss of every label of every window, (B, C)."""
         weight = self.positive_weight.to(logits.dtype)
         if self.config.loss == "focal":
-            positive = -torch.sigmoid(-logits) ** self.config.focus * logsigmoid(logits)
-            negative = -torch.sigmoid(logits) ** self.config.focus * logsigmoid(-logits)
+            positive = -_power(-logits, self.config.focus) * logsigmoid(logits)
+            negative = -_power(logits, self.config.focus) * logsigmoid(-logits)
         elif self.config.loss == "asymmetric":
-            positive = -torch.sigmoid(-logits) ** self.config.focus_positive * logsigmoid(logits)
+            positive = -_power(-logits, self.config.focus_positive) * logsigmoid(logits)
             shifted = (torch.sigmoid(logits) - self.config.margin).clamp(1e-12, 1 - 1e-6)
             negative = -(shifted**self.config.focus) * torch.log1p(-shifted)
         else:
@@ -128,3 +128,8 @@ class Supervised(Objective):
     def head(self) -> nn.Module:
         """The linear layer."""
         return self.classifier
+
+
+def _power(logits: Tensor, exponent: float) -> Tensor:
+    """sigmoid(logits) ** exponent, with a finite gradient where the sigmoid is 0."""
+    return torch.exp(exponent * logsigmoid(logits))
