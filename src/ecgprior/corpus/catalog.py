@@ -80,11 +80,57 @@ def open_source(name: str, root: Path | str) -> Source:
     CorpusError
         The folder does not look like it; the expected layout is named.
     """
-    from .sources.base import Source
-
-    source = lookup.method("corpus.sources", name, Source)(root)
+    source = source_class(name)(root)
     source.require()
     return source
+
+
+def source_class(name: str) -> type[Source]:
+    """The class of the source called `name`.
+
+    Raises
+    ------
+    UnknownName
+        No source bears the name.
+    """
+    from .sources.base import Source
+
+    return lookup.method("corpus.sources", name, Source)
+
+
+def find_sources(folder: Path | str) -> list[tuple[Source, int]]:
+    """What a folder holds: every source that it looks like, with its number of records, the likeliest first.
+
+    The likeliest lists the most records; among equals, the one with the lowest priority number. ``folder`` (any
+    folder at all) is named only where nothing else is found.
+
+    Returns
+    -------
+    list of (Source, int)
+        Empty when nothing here looks like a source; 0 records: its tables without its recordings.
+    """
+    found = []
+    for name in lookup.names("corpus.sources"):
+        source = source_class(name)(folder)
+        if name != "folder" and source.found():
+            with where(f"source '{name}' at '{folder}'"):
+                found.append((source, sum(1 for _ in source.rows())))
+    if not found and (source := source_class("folder")(folder)).found():
+        found = [(source, sum(1 for _ in source.rows()))]
+    return sorted(found, key=lambda item: (-item[1], item[0].priority))
+
+
+def survey(folder: Path | str) -> list[Source]:
+    """One source a set, in a folder that is one or holds several side by side.
+
+    A folder whose own folders look like different sources is several; else it is the likeliest one of
+    :func:`find_sources`. Of a folder's folders only those count that look like more than any folder.
+    """
+    inside = [entry for entry in sorted(Path(folder).iterdir()) if entry.is_dir()]
+    deeper = [first for entry in inside for first, _ in find_sources(entry)[:1] if first.name != "folder"]
+    if len({source.name for source in deeper}) > 1:
+        return deeper
+    return [source for source, _ in find_sources(folder)[:1]]
 
 
 def catalog(sources: Iterable[Source]) -> pl.DataFrame:

@@ -37,9 +37,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+from ...errors import EcgpriorError
 from ...record.formats.wfdb import read_header
 from ...record.read import read
 from ...record.record import Record
@@ -115,6 +117,21 @@ def snomed_of(text: str) -> str | None:
     return nine.synonyms[nine.codes.index(text)][0] if text in nine.codes else None
 
 
+def is_of_2020(header: Path) -> bool:
+    """Whether a header bears a mark of the forms of 2020: a gain that is replaced, or a text label."""
+    if not (match := _NAME.fullmatch(header.stem)):
+        return False
+    dx = fields(comments(header)).get("dx", "")
+    texts = [part for part in dx.split(",") if part.strip() and not part.strip().isdigit()]
+    if texts or match[1] not in WRONG_GAINS:
+        return bool(texts)
+    low, high = WRONG_GAINS[match[1]]
+    try:
+        return any(low <= line.gain <= high for line in read_header(header).signals)
+    except EcgpriorError:
+        return False  # a broken header is told of when it is loaded
+
+
 class Challenge(Source):
     """One set of the family, or all of them, in a folder of any depth.
 
@@ -133,6 +150,10 @@ class Challenge(Source):
 
     def found(self) -> bool:
         return self.root.is_dir() and any(set_of(path.stem) in self.sets for path in self.root.rglob("*.hea"))
+
+    def of_2020(self) -> bool:
+        """Whether the folder holds the forms of 2020: a replaced gain or a text label in one of the first headers."""
+        return self.root.is_dir() and any(map(is_of_2020, islice(self.root.rglob("*.hea"), 200)))
 
     def rows(self) -> Iterator[CatalogRow]:
         for path in headers(self.root):

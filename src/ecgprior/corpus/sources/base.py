@@ -10,10 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
-from ...errors import CorpusError, where
+from ...errors import CorpusError, FormatBroken, where
 from ...record.record import Record
 from ..catalog import CatalogRow
 
@@ -59,6 +59,8 @@ class Source(ABC):
         The source whose patient ids these are, where two sources share them; None = its own.
     sums : str or None
         The address of the publisher's ``SHA256SUMS.txt``, when the set may be downloaded by anybody.
+    within : str
+        What the paths of this source begin with, in a set of several.
     """
 
     title: ClassVar[str]
@@ -70,6 +72,7 @@ class Source(ABC):
     tested: ClassVar[Literal["real", "layout"]] = "real"
     priority: ClassVar[int] = 50
     sums: ClassVar[str | None] = None
+    within: ClassVar[str] = ""
     people: ClassVar[str | None] = None
 
     def __init__(self, root: Path | str) -> None:
@@ -103,9 +106,12 @@ class Source(ABC):
         Raises
         ------
         ReadError
-            The file is missing or broken; the error names source and path.
+            The file is missing or broken, or the path leads out of `root`; the error names source and path.
         """
         with where(f"{self.name} record '{row_path}'"):
+            pure = PurePosixPath(row_path)
+            if pure.is_absolute() or ".." in pure.parts or "\\" in row_path:
+                raise FormatBroken(f"path '{row_path}' leads out of the source's folder: expected one below it")
             return self.read(self.root / row_path)
 
     def require(self) -> None:

@@ -12,4 +12,6 @@ class ChallengePTBXL(Challenge):
     layout = "HR00001.hea and HR00001.mat, in any folder below"
     vocabularies = ("cinc2021", "cinc2021_all")
     priority = 39
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/ptb-xl/"
     sets = ("challenge_ptbxl",)

@@ -12,4 +12,6 @@ class Chapman(Challenge):
     layout = "JS00001.hea and JS00001.mat, in any folder below"
     vocabularies = ("cinc2021", "cinc2021_all")
     priority = 35
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/chapman_shaoxing/"
     sets = ("chapman",)

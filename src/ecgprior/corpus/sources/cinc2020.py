@@ -15,3 +15,8 @@ class CinC2020(Challenge):
     url = "https://physionet.org/content/challenge-2020/"
     priority = 42
     sums = "https://physionet.org/files/challenge-2020/1.0.2/SHA256SUMS.txt"
+    within = "training/"
+    layout = "E00001.hea and E00001.mat in the form of 2020 (for that of 2021: source cinc2021), in any folder below"
+
+    def found(self) -> bool:
+        return super().found() and self.of_2020()

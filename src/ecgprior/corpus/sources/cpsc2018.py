@@ -14,4 +14,6 @@ class CPSC2018(Challenge):
     title = "CPSC-2018 (China Physiological Signal Challenge 2018), challenge form"
     layout = "A0001.hea and A0001.mat, in any folder below"
     priority = 30
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/cpsc_2018/"
     sets = ("cpsc2018",)

@@ -12,4 +12,6 @@ class CPSCExtra(Challenge):
     layout = "Q0001.hea and Q0001.mat, in any folder below"
     vocabularies = ("cinc2021", "cinc2021_all")
     priority = 31
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/cpsc_2018_extra/"
     sets = ("cpsc_extra",)

@@ -12,4 +12,6 @@ class Georgia(Challenge):
     layout = "E00001.hea and E00001.mat, in any folder below"
     vocabularies = ("cinc2021", "cinc2021_all")
     priority = 34
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/georgia/"
     sets = ("georgia",)

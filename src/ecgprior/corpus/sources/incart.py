@@ -13,4 +13,6 @@ class INCART(Challenge):
     vocabularies = ("cinc2021", "cinc2021_all")
     tested = "layout"
     priority = 32
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/st_petersburg_incart/"
     sets = ("incart",)

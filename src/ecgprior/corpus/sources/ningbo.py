@@ -12,4 +12,6 @@ class Ningbo(Challenge):
     layout = "JS10647.hea and JS10647.mat, in any folder below"
     vocabularies = ("cinc2021", "cinc2021_all")
     priority = 36
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/ningbo/"
     sets = ("ningbo",)

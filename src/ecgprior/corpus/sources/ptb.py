@@ -12,4 +12,6 @@ class PTB(Challenge):
     layout = "S0001.hea and S0001.mat, in any folder below"
     vocabularies = ("cinc2021", "cinc2021_all")
     priority = 33
+    sums = "https://physionet.org/files/challenge-2021/1.0.3/SHA256SUMS.txt"
+    within = "training/ptb/"
     sets = ("ptb",)
