@@ -1,90 +1,76 @@
-"""What a caller may hand to ``embed``, as a stream of records in millivolts with rate and leads known."""
+"""What a caller may hand to ``embed``: records, paths, arrays, a corpus, or any stream of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import BadSamplingRate, LeadMissing, ShapeError, where
+from ..errors import BadSamplingRate, BadUnit, LeadMissing, ShapeError
+from ..record.read import to_record
 from ..record.record import LEADS, Record, canonical_lead
 
 
-def records_of(
-    value: Any, leads: Sequence[str], *, fs: float | None, given: Sequence[str] | None, unit: str | None
-) -> Iterator[Record]:
-    """Every record of `value`, one after the other, read when it is its turn.
-
-    Parameters
-    ----------
-    value : Record, path, array (lead, time), array (record, lead, time), or an iterable of these
-    leads : sequence of str
-        The checkpoint's leads: what an array without names is taken for if it has as many.
-    fs, given, unit
-        Of arrays, and of files that do not say: Hz, names of leads, unit of voltage (None = mV for arrays).
-
-    Raises
-    ------
-    BadSamplingRate, LeadMissing, ShapeError
-        An array without rate, leads that cannot be told, another kind of value.
-    """
-    for number, item in enumerate(_items(value)):
-        with where(_place(item, number)):
-            yield _record(item, leads, fs, given, unit)
-
-
-def _items(value: Any) -> Iterable[Any]:
+def items(value: Any) -> Iterable[Any]:
+    """The single records, paths or arrays of what ``embed`` was given."""
     if isinstance(value, Record | str | Path):
         return [value]
     if hasattr(value, "__array__"):
         array = np.asarray(value)
         return array if array.ndim == 3 else [array]
+    if hasattr(value, "record") and hasattr(value, "__len__"):  # a corpus
+        return (value.record(row) for row in range(len(value)))
     if isinstance(value, Iterable):
         return value
-    raise ShapeError(f"expected records, paths or an array, got {type(value).__name__}")
+    raise ShapeError(f"expected records, paths, a corpus or an array, got {type(value).__name__}")
 
 
-def _place(item: Any, number: int) -> str:
+def place(item: Any, number: int) -> str:
+    """What an error says about where it happened."""
     if isinstance(item, Record):
         return f"record '{item.name}'" if item.name else f"record {number}"
     return f"file '{item}'" if isinstance(item, str | Path) else f"array {number}"
 
 
-def _record(
-    item: Any, leads: Sequence[str], fs: float | None, given: Sequence[str] | None, unit: str | None
+def as_record(
+    item: Any, leads: Sequence[str], *, fs: float | None, given: Sequence[str] | None, unit: str | None
 ) -> Record:
-    if isinstance(item, str | Path):
-        from ..record.read import read
+    """One item as a record in millivolts whose rate and leads are known.
 
-        return read(item, fs=fs, leads=given, unit=unit)
+    Parameters
+    ----------
+    item : Record, path, or array (lead, time)
+        An array (time, lead) is turned when only that way round its leads fit.
+    leads : sequence of str
+        The checkpoint's leads: what an array without names is taken for if it has as many; else 12 are the
+        standard leads in standard order.
+    fs, given, unit
+        Of arrays, and of files that do not say: Hz, names of leads, unit of voltage (None = mV for arrays).
+
+    Raises
+    ------
+    BadSamplingRate, LeadMissing, BadUnit, ShapeError
+        An array without rate, leads that cannot be told, a Record that contradicts the call, another kind of value.
+    """
     if isinstance(item, Record):
         _agree(item, fs, given, unit)
         return item
+    if isinstance(item, str | Path):
+        return to_record(item, fs=fs, leads=given, unit=unit)
     if not hasattr(item, "__array__"):
         raise ShapeError(f"expected a record, a path or an array (lead, time), got {type(item).__name__}")
     array = np.asarray(item)
-    if array.ndim != 2:
-        raise ShapeError(f"array: expected (lead, time) or (record, lead, time), got shape {array.shape}")
     if fs is None:
-        raise BadSamplingRate("fs: an array says nothing of its sampling rate, got None; pass fs= in Hz")
-    return Record(
-        signal=array, fs=fs, leads=_names(array.shape, leads, given), unit="mV" if unit is None else unit
-    )
-
-
-def _names(shape: tuple[int, ...], leads: Sequence[str], given: Sequence[str] | None) -> tuple[str, ...]:
-    if given is not None:
-        return tuple(given)
-    for known in (leads, LEADS):
-        if shape[0] == len(known):
-            return tuple(known)
-    hint = " The array looks like (time, lead): pass its transpose." if shape[-1] == len(leads) else ""
-    raise LeadMissing(
-        f"leads: expected the {len(leads)} leads {', '.join(leads)}, got an array of shape {shape}; "
-        f"name its leads with leads=.{hint}"
-    )
+        raise BadSamplingRate("fs: expected the rate in Hz, which an array does not say, got None; pass fs=")
+    if given is None and array.ndim == 2 and not {len(leads), len(LEADS)} & set(array.shape):
+        raise LeadMissing(
+            f"leads: expected the {len(leads)} leads {', '.join(leads)}, got an array of shape {array.shape}; "
+            "name its leads with leads="
+        )
+    names = leads if given is None and len(leads) in array.shape else given
+    return to_record(array, fs=fs, leads=names, unit=unit)
 
 
 def _agree(record: Record, fs: float | None, given: Sequence[str] | None, unit: str | None) -> None:
@@ -97,4 +83,4 @@ def _agree(record: Record, fs: float | None, given: Sequence[str] | None, unit: 
             f"leads: the record has {', '.join(record.leads)}, the call says {', '.join(names)}; leave leads= out"
         )
     if unit is not None and unit.casefold() != "mv":
-        raise ShapeError(f"unit: a Record is in mV, the call says {unit}; leave unit= out")
+        raise BadUnit(f"unit: a Record is in mV, the call says {unit}; leave unit= out")

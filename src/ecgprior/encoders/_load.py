@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import BadUnit, CheckpointError, ExtraMissing, LeadMissing, where
+from ..errors import BadUnit, CheckpointError, EcgpriorError, ExtraMissing, LeadMissing, where
 from ..recipe import to_plain
 from ..record.amplitude import check_amplitude
 from ..record.preprocess import Preprocessing
 from ..record.record import Record
 from . import _checkpoint as layout
-from ._inputs import records_of
+from ._inputs import as_record, items, place
 from ._windows import Window, average, batches, cut, stack
 
 if TYPE_CHECKING:
@@ -36,6 +36,23 @@ class _Model(Protocol):
     def run(
         self, signal: NDArray[np.float32], lead_mask: NDArray[np.bool_], valid: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]: ...
+
+
+class Embedded(NamedTuple):
+    """What comes out for one record.
+
+    Attributes
+    ----------
+    number : int
+        Its place in what was given, from 0.
+    embedding : ndarray, float32, (D,)
+    probabilities : ndarray, float32, (C,), or None
+        None without a head.
+    """
+
+    number: int
+    embedding: NDArray[np.float32]
+    probabilities: NDArray[np.float32] | None
 
 
 class Checkpoint:
@@ -90,7 +107,7 @@ class Checkpoint:
 
     def embed(self, value: Any, **options: Any) -> NDArray[np.float32]:
         """One embedding a record: float32 (N, D). Parameters as in :meth:`stream`."""
-        rows = [pooled for pooled, _ in self.stream(value, **options)]
+        rows = [embedded.embedding for embedded in self.stream(value, **options)]
         return np.stack(rows) if rows else np.zeros((0, self.dim), np.float32)
 
     def predict(self, value: Any, **options: Any) -> NDArray[np.float32]:
@@ -106,7 +123,7 @@ class Checkpoint:
                 f"checkpoint '{self.path}' has no head: it embeds but does not predict; "
                 "train one with the objective 'supervised', or fit a probe on its embeddings"
             )
-        rows = [chance for _, chance in self.stream(value, **options) if chance is not None]
+        rows = [e.probabilities for e in self.stream(value, **options) if e.probabilities is not None]
         return np.stack(rows) if rows else np.zeros((0, len(self.labels)), np.float32)
 
     def stream(
@@ -119,12 +136,13 @@ class Checkpoint:
         check_unit: bool = True,
         batch_size: int = 64,
         progress: Progress | None = None,
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
-        """Embedding (D,) and probabilities (C,) or None of one record after the other, in constant memory.
+        on_error: Callable[[int, EcgpriorError], None] | None = None,
+    ) -> Iterator[Embedded]:
+        """Embed one record after the other, in constant memory.
 
         Parameters
         ----------
-        value : Record, path, array (lead, time), array (record, lead, time), or an iterable of these
+        value : Record, path, array (lead, time), array (record, lead, time), corpus, or an iterable of these
             Arrays in `unit`; NaN = not recorded.
         fs : float
             Sampling rate in Hz of arrays and of files that do not say.
@@ -139,6 +157,9 @@ class Checkpoint:
             Windows that go through the encoder together.
         progress : callable
             ``progress(done, total, text)``, total 0 when it is not known.
+        on_error : callable
+            ``on_error(number, error)``: told of a record that cannot be embedded, which is then left out.
+            None = the first such error is raised.
 
         Raises
         ------
@@ -147,21 +168,24 @@ class Checkpoint:
         """
         total = len(value) if isinstance(value, list | tuple) else 0
         windows: list[Window] = []
-        declared = not hasattr(value, "__array__")
-        for number, record in enumerate(records_of(value, self.leads, fs=fs, given=leads, unit=unit)):
-            with where(f"record '{record.name}'" if record.name else f"record {number}"):
-                if check_unit:
-                    _check_unit(record, declared)
-                windows += self._windows(record, number)
+        for number, item in enumerate(items(value)):
+            try:
+                with where(place(item, number)):
+                    record = as_record(item, self.leads, fs=fs, given=leads, unit=unit)
+                    if check_unit:
+                        _check_unit(record, declared=not hasattr(item, "__array__"))
+                    windows += self._windows(record, number)
+            except EcgpriorError as error:
+                if on_error is None:
+                    raise
+                on_error(number, error)
             if len(windows) >= batch_size:
                 yield from self._run(windows, batch_size)
                 windows = []
-                if progress:
-                    progress(number + 1, total, record.name)
+            if progress:
+                progress(number + 1, total, "")
         if windows:
             yield from self._run(windows, batch_size)
-            if progress:
-                progress(windows[-1].owner + 1, total, "")
 
     def _windows(self, record: Record, number: int) -> list[Window]:
         signal, lead_mask = self.preprocessing.apply(record)
@@ -174,18 +198,17 @@ class Checkpoint:
         spans = cut(signal.shape[1], size, self._shortest)
         return [Window(number, signal[:, start:stop], lead_mask) for start, stop in spans]
 
-    def _run(
-        self, windows: list[Window], batch_size: int
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
+    def _run(self, windows: list[Window], batch_size: int) -> Iterator[Embedded]:
         pooled = np.zeros((len(windows), self.dim), np.float32)
         chance = np.zeros((len(windows), len(self.labels)), np.float32) if self.labels else None
         for rows in batches(windows, batch_size):
             pooled[rows], logits = self._model.run(*stack([windows[row] for row in rows]))
             if chance is not None and logits is not None:
                 chance[rows] = 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
+        numbers = sorted({window.owner for window in windows})
         means = average(windows, pooled)
         chances = [None] * len(means) if chance is None else list(average(windows, chance))
-        yield from zip(means, chances)
+        yield from map(Embedded, numbers, means, chances)
 
 
 def _check_unit(record: Record, declared: bool) -> None:
