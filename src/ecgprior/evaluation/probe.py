@@ -239,7 +239,7 @@ def embed_rows(
                 progress(done, len(rows), "embed")
             yield corpus.record(int(row))
 
-    return checkpoint.embed(records())
+    return checkpoint.embed(records(), check_unit=False)  # a corpus is in mV
 
 
 def count_seen(checkpoint: Checkpoint, corpus: Corpus, rows: NDArray[np.int64]) -> int | None:

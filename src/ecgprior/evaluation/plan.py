@@ -1,0 +1,231 @@
+"""The benchmark recipe: which arms answer which tasks, over which seeds and folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from ..errors import RecipeError, where
+from ..provenance import digest_json
+from ..recipe import Part, read_recipe
+from ..training.plan import PretrainRecipe
+from .tasks import Task, check_names
+
+REFERENCE = "random-init"
+"""The arm that is always there: the same encoder, never trained."""
+
+
+class Arm(Part):
+    """One way of getting an encoder.
+
+    Attributes
+    ----------
+    name : str
+        Also the beginning of its cells' file names.
+    pretrain : str
+        A pre-training recipe: its encoder and preprocessing and, unless ``train`` is false, its training.
+    train : bool
+        False = the encoder as it is initialised from the seed.
+    set : dict
+        Values put over the pre-training recipe's, as nested tables.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    pretrain: str
+    train: bool = True
+    set: dict[str, Any] = {}
+
+
+class SplitPlan(Part):
+    """How each source's records are parted.
+
+    Attributes
+    ----------
+    kind : "cv" or "parts"
+        ``cv``: patient-wise folds for each source, stratified by that source's labels; a fold is test, the next
+        one validation, the others train. ``parts``: one train / validation / test split – the publisher's folds
+        where the source has them, else patient-wise and seeded.
+    folds : int
+        Number of folds of ``cv``.
+    only : tuple of int
+        Compute these test folds only; empty = all.
+    seed : int
+        Of the split, not of the training.
+    """
+
+    kind: Literal["cv", "parts"] = "cv"
+    folds: int = Field(5, ge=3, le=50)
+    only: tuple[int, ...] = ()
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _there(self) -> SplitPlan:
+        if any(not 0 <= k < self.n_cells for k in self.only):
+            raise ValueError(f"split.only: expected folds 0 to {self.n_cells - 1}, got {list(self.only)}")
+        return self
+
+    @property
+    def n_cells(self) -> int:
+        """Cells an arm and seed, were all folds computed."""
+        return self.folds if self.kind == "cv" else 1
+
+    @property
+    def tests(self) -> tuple[int, ...]:
+        """The test folds that are computed."""
+        return self.only or tuple(range(self.n_cells))
+
+
+class BenchmarkRecipe(Part):
+    """What ``recipes/benchmark/<name>.toml`` holds.
+
+    Attributes
+    ----------
+    title : str
+    seeds : tuple of int
+        Of initial weights and training.
+    split : SplitPlan
+    tasks : tuple of Task
+    arms : tuple of Arm
+        When none is called ``random-init``, one with the first arm's encoder is put in front.
+    pretrain : dict
+        Values put over every arm's pre-training recipe, before the arm's own ``set``.
+    unlabelled_sources : tuple of str
+        Always in the training part of pre-training; those the corpus does not hold are listed in the result.
+    also_without : tuple of str
+        Tasks; the mean over tasks is also given without each of them.
+    replicates : int
+        Of the hierarchical bootstrap.
+    level : float
+        Of the intervals.
+    """
+
+    title: str = "Benchmark"
+    seeds: tuple[int, ...] = (0,)
+    split: SplitPlan = SplitPlan.model_validate({})
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    pretrain: dict[str, Any] = {}
+    unlabelled_sources: tuple[str, ...] = ()
+    also_without: tuple[str, ...] = ()
+    replicates: int = Field(1000, ge=10)
+    level: float = Field(0.95, gt=0, lt=1)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> BenchmarkRecipe:
+        """A checked recipe with ``random-init`` among its arms.
+
+        Raises
+        ------
+        RecipeError
+            An unknown key, an impossible value, or a name that stands twice.
+        """
+        recipe = cls.check(dict(values))
+        check_names(recipe.tasks)
+        if REFERENCE not in (names := [arm.name for arm in recipe.arms]):
+            first = recipe.arms[0].model_copy(update={"name": REFERENCE, "train": False})
+            recipe = recipe.model_copy(update={"arms": (first, *recipe.arms)})
+        for what, found in (("arms", names), ("seeds", [str(s) for s in recipe.seeds])):
+            if twice := sorted({n for n in found if found.count(n) > 1}):
+                raise RecipeError(f"recipe key '{what}': expected each once, got '{twice[0]}' twice")
+        if not recipe.seeds:
+            raise RecipeError("recipe key 'seeds': expected at least one")
+        if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:
+            raise RecipeError(f"recipe key 'also_without': '{min(unknown)}' is not a task of this recipe")
+        return recipe
+
+    @classmethod
+    def read(cls, recipe: str | Path, overrides: list[str] | None = None) -> BenchmarkRecipe:
+        """From a file, or the name of one in the package, with ``key=value`` on top."""
+        return cls.of(read_recipe("benchmark", recipe, overrides))
+
+
+@dataclass(frozen=True)
+class ResolvedArm:
+    """An arm with its pre-training recipe looked up.
+
+    Attributes
+    ----------
+    arm : Arm
+    values : dict
+        The pre-training recipe as written, with everything that is put over it, less the seed: what a cell's
+        key is made of, so that a default added to the package later does not make finished cells void.
+    """
+
+    arm: Arm
+    values: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.arm.name
+
+    def recipe(self, seed: int) -> PretrainRecipe:
+        """The checked pre-training recipe for one seed."""
+        with where(f"arm '{self.name}'"):
+            return PretrainRecipe.of({**self.values, "seed": seed})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything about the arm that its results depend on."""
+        return digest_json({"name": self.name, "train": self.arm.train, "pretrain": self.values})
+
+
+def resolve_arms(recipe: BenchmarkRecipe) -> tuple[ResolvedArm, ...]:
+    """Look up and check every arm's pre-training recipe.
+
+    Raises
+    ------
+    UnknownName, RecipeError
+        With the arm's name as a note.
+    """
+    found = []
+    for arm in recipe.arms:
+        with where(f"arm '{arm.name}'"):
+            values = merged(merged(read_recipe("pretrain", arm.pretrain), recipe.pretrain), arm.set)
+        values.pop("seed", None)
+        resolved = ResolvedArm(arm, values)
+        resolved.recipe(0)
+        found.append(resolved)
+    return tuple(found)
+
+
+def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables put over one another; a section that names another method starts anew.
+
+    >>> merged({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"c": 5}})
+    {'a': {'b': 1, 'c': 5}, 'd': 3}
+    >>> merged({"a": {"name": "x", "c": 2}}, {"a": {"name": "y"}})
+    {'a': {'name': 'y'}}
+    """
+    result = dict(values)
+    for key, value in over.items():
+        old = result.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and _same_method(old, value):
+            value = merged(old, value)
+        result[key] = value
+    return result
+
+
+def _same_method(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return new.get("name", old.get("name")) == old.get("name")
+
+
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Every leaf of nested JSON values by its dotted key; list items with a name go by it.
+
+    >>> flat({"a": {"b": 1}, "arms": [{"name": "x", "train": True}], "seeds": [0, 1]})
+    {'a.b': 1, 'arms.x.name': 'x', 'arms.x.train': True, 'seeds': [0, 1]}
+    """
+    if isinstance(values, Mapping) and values:
+        pairs = [(str(key), value) for key, value in values.items()]
+    elif isinstance(values, list) and values and all(isinstance(v, Mapping) for v in values):
+        pairs = [(str(v.get("name", i)), v) for i, v in enumerate(values)]
+    else:
+        return {prefix: values}
+    leaves: dict[str, Any] = {}
+    for key, value in pairs:
+        leaves |= flat(value, f"{prefix}.{key}" if prefix else key)
+    return leaves
