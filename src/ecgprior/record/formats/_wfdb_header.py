@@ -181,6 +181,8 @@ def _signal_line(line: str, number: int) -> SignalLine:
         zero = int(words[4]) if n > 4 else 0
         init = int(words[5]) if n > 5 else None
         checksum = int(words[6]) if n > 6 else None
+        if max(abs(zero), abs(init or 0), abs(checksum or 0)) >= 1 << 40:
+            raise ValueError
     except ValueError:
         raise FormatBroken(
             f"WFDB signal line {number}: expected whole numbers after the gain, got '{line[:80]}'"

@@ -88,7 +88,9 @@ def _v4_header(start: bytes) -> tuple[str, int, int, int] | None:
         return None
     for order in "<>":
         kind, rows, columns, imaginary, name = struct.unpack(f"{order}5i", start[:20])
-        plain = 0 <= kind < 2000 and kind // 1000 == (order == ">") and kind // 100 % 10 == 0 and kind % 10 == 0
+        plain = (
+            0 <= kind < 2000 and kind // 1000 == (order == ">") and kind // 100 % 10 == 0 and kind % 10 == 0
+        )
         number_kind = _V4_TYPES.get(kind // 10 % 10)
         if plain and number_kind and rows > 0 and columns > 0 and imaginary == 0 and 0 < name <= 64:
             return order + number_kind, rows, columns, name
