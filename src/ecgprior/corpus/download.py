@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CorpusError, ExtraMissing, FormatBroken, ReadError
+from ..errors import CorpusError, EcgpriorError, ExtraMissing, FormatBroken, ReadError
 from ..provenance import sha256_file
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 SUMS = "SHA256SUMS.txt"
+_PIECE = 1 << 13  # bytes written at a time: what a dropped connection may lose
 _LINE = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(.+)")
 
 
@@ -75,9 +76,11 @@ def download(
         to.mkdir(parents=True, exist_ok=True)
         registry = read_sums(_fetch_sums(base, to, pause), source.within, only)
         _fetch_all(base, to, registry, workers, pause, progress)
-    except PermissionError as error:
+    except EcgpriorError:
+        raise
+    except OSError as error:  # read-only, full, a file in the way
         raise CorpusError(
-            f"cannot write to '{to}': {error.strerror}. Choose another folder with --to."
+            f"cannot write to '{to}': {error.strerror or error}. Choose another folder with --to."
         ) from None
     return to
 
@@ -156,6 +159,8 @@ class Resuming:
                 vain = 0 if now > had else vain + 1
                 last = error
                 time.sleep(self.pause * 2 ** max(vain - 1, 0))
+            except requests.RequestException as error:
+                raise ReadError(f"'{url}' cannot be fetched: {error}") from None
         raise ReadError(
             f"'{url}' cannot be fetched: {self.attempts} connections in a row brought nothing ({last})"
         )
@@ -172,7 +177,7 @@ class Resuming:
                 raise ReadError(f"'{url}' cannot be fetched: expected HTTP 200, got {answer.status_code}")
             resumed = answer.status_code == 206
             with open(self.part, "ab" if resumed else "wb") as file:
-                for piece in answer.iter_content(1 << 16):
+                for piece in answer.iter_content(_PIECE):
                     file.write(piece)
 
 
