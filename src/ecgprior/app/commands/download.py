@@ -18,7 +18,7 @@ def command(
     workers: Annotated[int, typer.Option(help="Files at a time.")] = 4,
 ) -> None:
     """Download an openly licensed source: resumed, and every file verified by the publisher's SHA-256."""
-    from ...corpus.catalog import find_sources, source_class
+    from ...corpus.catalog import source_class
     from ...corpus.download import download
     from ..progress import progress_bar
 
@@ -29,5 +29,5 @@ def command(
     found = [place for place in (to, *sorted(to.iterdir())) if place.is_dir() and source(place).found()]
     for place in found[:1]:
         typer.echo(f"ready: ecgprior prepare {name}={place} --to CORPUS")
-    if not found and find_sources(to) == []:
+    if not found:
         typer.echo("what was fetched is not a whole source yet: without --only every file is fetched")
