@@ -296,9 +296,9 @@ def write_results(setting: Setting, to: Path) -> BenchmarkResult:
             "planned": result.planned,
             "notes": list(notes),
             "recipe": manifest.get("recipe"),
-            "summary": _plain(found.summary),
-            "labels": _plain(found.labels),
-            "cells": _plain(found.cells),
+            "summary": plain_rows(found.summary),
+            "labels": plain_rows(found.labels),
+            "cells": plain_rows(found.cells),
             "provenance": provenance(),
         },
     )
@@ -330,7 +330,7 @@ def _notes(setting: Setting, found: Tables, manifest: dict[str, Any], finished: 
     return notes
 
 
-def _plain(table: pl.DataFrame) -> list[dict[str, Any]]:
+def plain_rows(table: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON values: NaN becomes null, numbers are rounded to six digits."""
     rows = []
     for row in table.iter_rows(named=True):
@@ -344,7 +344,7 @@ def _long_csv(found: Tables) -> str:
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(["arm", "readout", "scope", "label", "metric", "value", "low", "high"])
-    for row in _plain(found.summary):
+    for row in plain_rows(found.summary):
         head = [row["arm"], row["readout"], row["scope"], ""]
         out.writerow([*head, "auroc", row["auroc"], row["low"], row["high"]])
         if row["difference"] is not None:
@@ -353,7 +353,7 @@ def _long_csv(found: Tables) -> str:
         for metric in ("auprc", "f_max", "brier", "ece"):
             if row[metric] is not None:
                 out.writerow([*head, metric, row[metric], "", ""])
-    for row in _plain(found.labels):
+    for row in plain_rows(found.labels):
         head = [row["arm"], row["readout"], row["task"], row["label"]]
         out.writerow([*head, "auroc", row["auroc"], row["low"], row["high"]])
         for metric in ("auprc", "f1_max", "brier", "ece", "n", "positives"):
