@@ -201,6 +201,7 @@ def test_cpsc2018_text_and_snomed_say_the_same():
     # ventricular ectopics are not a scored class: the challenge's own mapping of CPSC-2018's PVC
     assert _challenge.labels_of("PVC")["cinc2021"] == ()
     assert _challenge.labels_of("RBBB,AF")["cpsc2018"] == ("AF", "RBBB")
+    assert _challenge.labels_of(" ") == _challenge.labels_of("Unknown", nine_classes=True) == {}
 
 
 # CinC 2011, https://physionet.org/content/challenge-2011/: set-a with RECORDS-acceptable and RECORDS-unacceptable.

@@ -96,10 +96,10 @@ def labels_of(dx: str, *, nine_classes: bool = False) -> dict[str, tuple[str, ..
     >>> labels_of("59118001,164884008")["cinc2021"], labels_of(""), labels_of("RBBB")["cpsc2018"]
     (('713427006',), {}, ('RBBB',))
     """
-    said = [part.strip() for part in dx.split(",") if part.strip()]
-    if not said:
-        return {}
     everything, scored, nine = vocabulary("cinc2021_all"), vocabulary("cinc2021"), vocabulary("cpsc2018")
+    said = [part for part in map(str.strip, dx.split(",")) if part.isdigit() or part in nine.codes]
+    if not said:  # blank, or "Unknown": not labelled
+        return {}
     found: dict[str, tuple[str, ...]] = {}
     if nine_classes or not all(text.isdigit() for text in said):
         found["cpsc2018"] = tuple(code for code in nine.codes if code in {nine.find(text) for text in said})
