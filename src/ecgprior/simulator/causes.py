@@ -171,7 +171,7 @@ def _hypertrophy(hearts: Hearts, where: NDArray[np.bool_], patient: Draws) -> No
     hearts.t = hearts.t - strain * np.array([0.10, 0.10, 0.5, 0.5])[:, None] * mean * np.array([1.3, 0.9, -0.3])
 
 
-# Gaussians of blocked ventricles, for a QRS of about 145 ms: places and widths (s), vectors (mV).
+# Gaussians of blocked ventricles, for a QRS of about 160 ms: places and widths (s), vectors (mV).
 _LEFT_AT = np.array([-0.048, -0.028, -0.004, 0.018, 0.040, 0.061, 0.080])
 _LEFT_WIDTH = np.array([0.009, 0.011, 0.013, 0.013, 0.013, 0.013, 0.012])
 _LEFT = np.array([[0.06, 0.02, -0.03], [0.30, 0.16, 0.20], [0.72, 0.30, 0.66], [0.62, 0.14, 0.86],
@@ -183,7 +183,7 @@ _RIGHT_T = np.array([[0.01, 0.0, 0.03], [0.02, 0.0, 0.06], [0.06, 0.0, 0.15], [0
 
 def _left_block(hearts: Hearts, where: NDArray[np.bool_], patient: Draws) -> None:
     """Slow spread to the left and back without a septal start: QS or rS in V1, broad notched R in I and V6."""
-    scale = patient.uniform("block_scale", 0.88, 1.12)[:, None]
+    scale = patient.uniform("block_scale", 0.80, 1.0)[:, None]
     gain = patient.lognormal("block_gain", 1.0, 0.25)[:, None, None]
     own = np.linalg.norm(hearts.qrs, axis=(1, 2), keepdims=True) / 1.9
     tilt = 1 + 0.35 * (patient.uniform("block_shape")[:, None, None] - 0.5) * np.array([0.6, 4.0, -0.8])
@@ -195,7 +195,7 @@ def _left_block(hearts: Hearts, where: NDArray[np.bool_], patient: Draws) -> Non
 
 def _right_block(hearts: Hearts, where: NDArray[np.bool_], patient: Draws) -> None:
     """The usual start, then a slow end to the right and front: rSR' in V1, broad S in I and V6, T against it in V1."""
-    scale = patient.uniform("block_scale", 0.85, 1.2)[:, None]
+    scale = patient.uniform("block_scale", 0.88, 1.15)[:, None]
     gain = patient.lognormal("block_gain", 1.0, 0.28)[:, None, None]
     qrs = hearts.qrs.copy()
     qrs[:, 4:] = 0.45 * qrs[:, 4:] + _RIGHT_LATE * gain
@@ -254,7 +254,7 @@ def ectopic(hearts: Hearts, patient: Draws) -> Hearts:
     course = np.linspace(-0.8, 0.8, 7)[:, None]
     qrs = profile * (main[:, None] + course * tilt[:, None])
     scale = patient.uniform("pvc_scale", 1.55, 2.15)[:, None]
-    t = np.array([-0.08, -0.14, -0.22, -0.18])[:, None] * main[:, None]
+    t = np.array([-0.10, -0.17, -0.28, -0.25])[:, None] * main[:, None]
     late = 0.6 * (scale[:, 0] * QRS_AT[6] - hearts.qrs_at[:, 6]).clip(0)
     return dataclasses.replace(
         hearts,

@@ -47,11 +47,18 @@ QRS_AT = np.array([-0.034, -0.022, -0.010, 0.002, 0.014, 0.027, 0.041])
 QRS_WIDTH = np.array([0.008, 0.008, 0.008, 0.008, 0.008, 0.009, 0.011])
 T_AT = np.array([-0.165, -0.095, -0.033, 0.025])  # the first two are the ST segment
 T_WIDTH = np.array([0.050, 0.045, 0.036, 0.032])
-P_AT = np.array([-0.030, 0.022])  # right atrium, left atrium
-P_WIDTH = np.array([0.022, 0.022])
+P_AT = np.array([-0.030, 0.022, 0.120])  # right atrium, left atrium, and their repolarisation under PR and QRS
+P_WIDTH = np.array([0.022, 0.022, 0.050])
 
 N_QRS, N_T, N_P = len(QRS_AT), len(T_AT), len(P_AT)
 _LOGS = ("ln_qrs_mv", "ln_t_mv", "ln_p_mv", "ln_qrs_scale", "ln_t_scale", "ln_p_scale", "ln_t_at", "ln_p_before", "ln_rr")
+
+# Drawing from a normal distribution fills the tails of QRS more evenly than hearts do and forgets how a chest's lead
+# field goes with its dipole. These numbers, ours, put the medians back where the fitted recordings lie.
+_REST = 0.6
+_QRS_TIME, _QRS_SPREAD = 0.89, 0.55
+_QRS_MV = np.array([0.98, 1.14, 1.10])
+_T_EARLIER_S, _P_LATER_S = 0.005, 0.006
 
 PATIENT = ("age", "sex")
 """Uniform draws of a patient that this module uses."""
@@ -138,7 +145,8 @@ def draw_hearts(draws: Draws) -> Hearts:
 
     Notes
     -----
-    Ages 18–90, both sexes alike often. QT corrected after Fridericia is kept within 350–450 ms (women 460).
+    Ages 18–90, both sexes alike often. Rate is kept within 48–98 bpm, PR within about 115–205 ms, QT corrected after
+    Fridericia within about 350–450 ms.
     """
     age = 18 + 72 * (0.55 * draws.uniform("age") + 0.45 * (1 - (1 - draws.uniform("age")) ** 0.6))
     female = draws.uniform("sex") < 0.5
@@ -149,18 +157,22 @@ def draw_hearts(draws: Draws) -> Hearts:
     lead_field = take(24).reshape(-1, 8, 3)
     gains = np.exp(take(3))[:, :, None, None]
     scale, t_scale, p_scale, t_at, p_before, rr = np.exp(take(6)).T
-    scale, t_scale, p_scale = scale.clip(0.7, 1.3), t_scale.clip(0.65, 1.4), p_scale.clip(0.6, 1.4)
+    scale = _QRS_TIME * scale.clip(0.7, 1.3) ** _QRS_SPREAD
+    t_scale, p_scale = t_scale.clip(0.65, 1.4), p_scale.clip(0.6, 1.4)
+    p_start = p_before - _P_LATER_S + (P_WIDTH[0] * 2 - P_AT[0]) * p_scale  # PR within 115–205 ms
+    qrs_start = 0.047 * scale
+    p_before = p_before - _P_LATER_S + (p_start.clip(0.115 + qrs_start, 0.205 + qrs_start) - p_start)
     hearts = Hearts(
         age=age,
         female=female,
-        qrs=qrs * gains[:, 0],
+        qrs=qrs * gains[:, 0] * _QRS_MV,
         t=t * gains[:, 1],
         p=p * gains[:, 2],
         qrs_at=QRS_AT * scale[:, None],
         qrs_width=QRS_WIDTH * scale[:, None],
-        t_at=t_at.clip(0.19, 0.33),
+        t_at=(t_at - _T_EARLIER_S).clip(0.19, 0.33),
         t_scale=t_scale,
-        p_before=p_before.clip(0.115, 0.215),
+        p_before=p_before,
         p_scale=p_scale,
         lead_field=lead_field,
         rr_s=rr.clip(0.61, 1.25),
@@ -180,7 +192,7 @@ def _sample(age: NDArray, female: NDArray, normal: NDArray) -> NDArray[np.float6
         + (age[:, None] - 55) / 20 * table["per_20_years"]
         + (female[:, None] - 0.5) * table["female"]
         + common
-        + normal[:, n_factors:] * table["rest"]
+        + _REST * normal[:, n_factors:] * table["rest"]
     )
 
 

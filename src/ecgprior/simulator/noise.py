@@ -72,7 +72,7 @@ def _colour(white: NDArray[np.float32], fs: float) -> None:
 
 def _muscle(visit: Draws, sizes: NDArray[np.float64], time: NDArray[np.float32]) -> NDArray[np.float32]:
     """Standard deviation in mV over time: (B, 9, time) or (B, 9, 1), broad bursts in one ECG of six."""
-    level = visit.lognormal("muscle_mv", 0.007, 0.5)[:, None] * np.exp(0.35 * sizes.clip(-2, 2))
+    level = visit.lognormal("muscle_mv", 0.0009, 0.6)[:, None] * np.exp(0.35 * sizes.clip(-2, 2))
     burst = np.where(visit.uniform("burst") < 1 / 6, 3.0, 0.0)[:, None]
     centre = (visit.uniform("burst_at") * time[-1])[:, None]
     envelope = 1 + burst * np.exp(-0.5 * ((time - centre) / 0.9) ** 2)
@@ -91,7 +91,7 @@ def _tones(
     wander = visit.lognormal("wander_mv", 0.035, 0.75)[:, None, None]
     breath = visit.uniform("wander_breath", 0.2, 1.2)[:, None, None]
     too_fast = mains_hz >= 0.45 / float(time[1] - time[0])
-    hum = np.where(too_fast, 0.0, visit.lognormal("mains_mv", 0.0012, 1.1))[:, None, None]
+    hum = np.where(too_fast, 0.0, visit.lognormal("mains_mv", 0.0003, 1.3))[:, None, None]
     k = 1 + _N_SLOW
     size = np.concatenate([wander * breath, *[wander / np.sqrt(_N_SLOW)] * _N_SLOW, hum], axis=2)
     size = np.concatenate([size, size[:, :, :k]], axis=2)

@@ -135,7 +135,7 @@ def _premature(
 def f_waves(
     dipole_shape: tuple[int, int, int], fibrillating: NDArray[np.bool_], visit: Draws, fs: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The atria's dipole in fibrillation: a drifting oscillation of 4–8 Hz with a harmonic, largest to the front.
+    """The atria's dipole in fibrillation: two drifting oscillations of 4–8 Hz, largest in V1 and inferior leads.
 
     Parameters
     ----------
@@ -154,17 +154,18 @@ def f_waves(
     Notes
     -----
     **Source**: sawtooth model of Stridh & Sörnmo 2001, IEEE Trans Biomed Eng 48:105 (fundamental with modulated
-    frequency and amplitude, harmonics), with two directions instead of one.
+    frequency and amplitude, a harmonic); the second oscillation, in another direction, is ours.
     """
     which = np.flatnonzero(fibrillating)
     time = np.arange(dipole_shape[2]) / fs
     pick = lambda name, *a: visit.uniform(name, *a)[which][:, None]  # noqa: E731
-    drift = 0.5 * np.sin(2 * np.pi * (pick("f_drift", 0.05, 0.3) * time + pick("f_second")))
-    phase = 2 * np.pi * (pick("f_hz", 4.5, 7.5) * time + pick("f_phase")) + drift * 2.5
+    drift = np.sin(2 * np.pi * (pick("f_drift", 0.1, 0.4) * time + pick("f_second")))
+    phase = 2 * np.pi * (pick("f_hz", 4.5, 7.5) * time + pick("f_phase")) + 1.8 * drift
     size = visit.lognormal("f_mv", 0.045, 0.5)[which][:, None]
-    size = size * (1 + 0.35 * np.sin(2 * np.pi * (0.31 * time + pick("f_phase"))))
-    first, second = size * np.sin(phase), 0.35 * size * np.sin(2 * phase + 1.0)
-    x, y = pick("f_x", -0.5, 0.5), pick("f_y", 0.3, 1.0)
-    dipole = np.stack([x * first + 0.5 * second, y * first - 0.4 * second, -first + 0.5 * second], axis=1)
+    size = size * (1 + 0.4 * np.sin(2 * np.pi * (0.37 * time + pick("f_phase"))))
+    first = size * (np.sin(phase) + 0.35 * np.sin(2 * phase + 1.0))
+    second = 0.6 * size * np.sin(1.31 * phase + 2.2 * drift)
+    x, y = pick("f_x", -0.9, -0.1), pick("f_y", 0.3, 1.0)
+    dipole = np.stack([x * first + 0.4 * second, y * first - 0.5 * second, -0.4 * first - 0.3 * second], axis=1)
     return which, dipole.astype(np.float32)
 

@@ -16,13 +16,16 @@ from .rhythm import Rhythm
 
 Float = NDArray[np.float32]
 
-# Stretch of time on which a wave is made, seconds from the main deflection (P: from the centre of P).
-_SPANS = {"P": (-0.14, 0.14), "QRS": (-0.18, 0.24), "T": (0.0, 0.78)}
+# Stretch of time on which a wave is made, seconds from the main deflection (P and the atria's repolarisation Ta:
+# from the centre of P). Ta is no wave that anybody marks.
+_SPANS = {"P": (-0.14, 0.14), "Ta": (-0.06, 0.38), "QRS": (-0.18, 0.24), "T": (0.0, 0.78)}
 
-# A wave begins and ends where it leaves and falls below this part of its peak; smaller than `floor` it is not seen.
+# A wave begins and ends where it leaves and falls below this part of its peak (and at
+# least a level that an eye can see); a wave smaller than its floor is not seen at all.
 # T: the tangent at the steepest fall of a Gaussian meets the baseline at two widths, where exp(-2) = 0.135 is left.
 _PART = {"P": 0.10, "QRS": 0.05, "T": 0.135}
 _FLOOR_MV = {"P": 0.015, "QRS": 0.05, "T": 0.03}
+_LEVEL_MV = {"P": 0.004, "QRS": 0.025, "T": 0.004}
 
 
 def twelve(eight: Float) -> Float:
@@ -91,7 +94,8 @@ def render(hearts: Hearts, odd: Hearts, rhythm: Rhythm, n_samples: int, fs: floa
         if wave == "T":
             leads *= beat.gate(time)[:, None, :]
         _add(out, leads, rhythm.ecg, first)
-        pieces[wave] = (twelve(leads), first)
+        if wave != "Ta":
+            pieces[wave] = (twelve(leads), first)
     return out, _delineate(pieces, beat, rhythm, fs)
 
 
@@ -103,15 +107,23 @@ class _Beats:
         scale = self.row("t_scale")[:, None] * rhythm.stretch[:, None]
         t_at = self.row("t_at") * rhythm.stretch
         p_scale = self.row("p_scale")[:, None]
-        self.origin = {"P": -self.row("p_before"), "QRS": np.zeros(len(t_at)), "T": np.zeros(len(t_at))}
+        none, before = np.zeros(len(t_at)), -self.row("p_before")
+        self.origin = {"P": before, "Ta": before, "QRS": none, "T": none}
         self._at = {
-            "P": self.origin["P"][:, None] + P_AT * p_scale,
+            "P": before[:, None] + P_AT[:2] * p_scale,
+            "Ta": before[:, None] + P_AT[2:] * p_scale,
             "QRS": self.row("qrs_at"),
             "T": t_at[:, None] + T_AT * scale,
         }
-        self._width = {"P": P_WIDTH * p_scale, "QRS": self.row("qrs_width"), "T": T_WIDTH * scale}
+        self._width = {
+            "P": P_WIDTH[:2] * p_scale,
+            "Ta": P_WIDTH[2:] * p_scale,
+            "QRS": self.row("qrs_width"),
+            "T": T_WIDTH * scale,
+        }
         gain = rhythm.gain[:, None, None]
-        amplitude = {"P": self.row("p"), "QRS": self.row("qrs") * gain, "T": self.row("t") * gain}
+        p = self.row("p")
+        amplitude = {"P": p[:, :2], "Ta": p[:, 2:], "QRS": self.row("qrs") * gain, "T": self.row("t") * gain}
         self.vectors = {w: np.ascontiguousarray(a.transpose(0, 2, 1), np.float32) for w, a in amplitude.items()}
         self.lead_field = self.row("lead_field").astype(np.float32)
         self.t_onset_s = t_at + (T_AT[2] - 2.0 * T_WIDTH[2]) * scale[:, 0]
@@ -154,7 +166,7 @@ def _delineate(pieces: dict[str, tuple[Float, NDArray]], beat: _Beats, rhythm: R
         begin = None
         if wave == "T":
             begin = np.round((rhythm.time + beat.t_onset_s) * fs).astype(np.int64) - first
-        marks, heights[wave] = _edges(leads, _PART[wave], _FLOOR_MV[wave], begin)
+        marks, heights[wave] = _edges(leads, wave, begin)
         points[:, :, k] = marks + first[:, None, None]
         if wave == "T":
             onset = ((rhythm.time + beat.t_onset_s) * fs)[:, None]
@@ -177,7 +189,7 @@ def _delineate(pieces: dict[str, tuple[Float, NDArray]], beat: _Beats, rhythm: R
     )
 
 
-def _edges(leads: Float, part: float, floor_mv: float, begin: NDArray | None) -> tuple[NDArray[np.float64], Float]:
+def _edges(leads: Float, wave: str, begin: NDArray | None) -> tuple[NDArray[np.float64], Float]:
     """Onset, peak, offset (beat, lead, 3) in samples of the stretch, and the signed height at the peak (beat, lead)."""
     size = np.abs(leads)
     n = size.shape[2]
@@ -186,12 +198,12 @@ def _edges(leads: Float, part: float, floor_mv: float, begin: NDArray | None) ->
     peak = np.argmax(size, axis=2)
     at_peak = lambda a: np.take_along_axis(a, peak[..., None], axis=2)[..., 0]  # noqa: E731
     top = at_peak(size)
-    level = (part * top)[..., None]
+    level = np.maximum(_PART[wave] * top, _LEVEL_MV[wave])[..., None]
     above = size > level
     onset = np.argmax(above, axis=2)
     offset = n - 1 - np.argmax(above[..., ::-1], axis=2)
     marks = np.stack([_cross(size, level, onset, -1), peak.astype(float), _cross(size, level, offset, 1)], axis=2)
-    marks[top < floor_mv] = np.nan
+    marks[top < _FLOOR_MV[wave]] = np.nan
     return marks, at_peak(leads)
 
 
