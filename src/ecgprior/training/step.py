@@ -106,7 +106,7 @@ class Stepper:
             with torch.autocast(self.here.device.type, kind, enabled=kind is not None):
                 loss: Loss = self.model(batch, rng)
             if not torch.isfinite(loss.total):
-                self._stop("loss", float(loss.total), [batch], number)
+                self._stop("loss", float(loss.total.detach()), [batch], number)
             self.scaler.scale(loss.total / self.recipe.accumulate).backward()
         return loss
 
