@@ -31,8 +31,8 @@ RATE = 100
 """What is compared: the first 5 s, at 100 Hz."""
 CORRELATION = 0.999
 """Above it, two signals are one recording."""
-LIKENESS = 0.95
-"""Cosine above which two sketches are of one recording."""
+LIKENESS = 0.98
+"""Cosine above which two sketches are of one recording, where no signal is at hand to ask."""
 CANDIDATE = 0.9
 """Cosine above which the signals of two sketches are worth comparing."""
 _SMOOTH_S = 1 / (2 * np.pi * 12)  # a Gaussian that passes 12 Hz at exp(-1/2)
@@ -159,9 +159,10 @@ def _filtered(signal: NDArray[np.float32], fs: float, derivative: bool) -> NDArr
     n_blocks = SECONDS * RATE // kernel.shape[1]
     padded = np.zeros((len(signal), (n_blocks - 1) * block + width), np.float32)
     part = signal[:, : min(signal.shape[1], round(SECONDS * fs))]
-    middle = part.mean(axis=1, keepdims=True)
-    if not np.isfinite(middle).all():
-        known = np.isfinite(part)
+    known = np.isfinite(part)
+    if known.all():
+        middle = part.mean(axis=1, keepdims=True)
+    else:
         count = np.maximum(known.sum(axis=1, keepdims=True), 1)
         middle = np.where(known, part, 0).sum(axis=1, keepdims=True) / count
         part = np.where(known, part, middle)

@@ -199,6 +199,10 @@ def _load(source: Source, path: str, fs: float, leads: tuple[str, ...]) -> tuple
                 return f"no lead of the corpus: expected one of {', '.join(leads)}, got {', '.join(record.leads)}"
             if record.leads != leads:
                 record = record.pick(leads)
+            if np.isinf(record.signal).any():  # a filter would spread it over the lead
+                record = record.with_(
+                    signal=np.where(np.isinf(record.signal), np.float32(np.nan), record.signal)
+                )
             return resample(record, fs), rate
     except EcgpriorError as error:
         return describe(error)

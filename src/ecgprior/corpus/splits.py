@@ -222,19 +222,20 @@ def split(
         "provenance": provenance(),
     }
     made = Split(frame, kind, facts)
-    check_leaks(made.parts() if cv is None else _by_fold(frame), table)
+    check_leaks(made.parts() if cv is None else _by_fold(frame), index)
     return made
 
 
-def check_leaks(parts: Mapping[str, Sequence[str]], index: pl.DataFrame) -> None:
+def check_leaks(parts: Mapping[str, Sequence[str]], index: pl.DataFrame | Corpus) -> None:
     """Refuse parts that share a record, a patient, or a recording under two names.
 
     Parameters
     ----------
     parts : mapping of str to sequence of str
         Records of each part. Records in no part do not matter.
-    index : polars.DataFrame
-        ``record``, ``patient`` and, for recordings under two names, ``fingerprint``.
+    index : Corpus or polars.DataFrame
+        A table has ``record``, ``patient`` and, for recordings under two names, ``fingerprint``; a corpus is also
+        asked for the signals of those whose fingerprints are near.
 
     Raises
     ------
@@ -243,6 +244,7 @@ def check_leaks(parts: Mapping[str, Sequence[str]], index: pl.DataFrame) -> None
     CorpusError
         A record is not in the index.
     """
+    corpus, index = (index, index.index) if isinstance(index, Corpus) else (None, index)
     table = pl.concat(
         pl.DataFrame({"record": list(records)}, schema={"record": pl.String}).with_columns(part=pl.lit(name))
         for name, records in parts.items()
@@ -267,22 +269,29 @@ def check_leaks(parts: Mapping[str, Sequence[str]], index: pl.DataFrame) -> None
             f"part ({_listed(shared['record'])}) – split again with 'ecgprior split'"
         )
     if "fingerprint" in columns:
-        _check_twins(table)
+        _check_twins(table, corpus)
 
 
-def _check_twins(table: pl.DataFrame) -> None:
-    part = table["part"].to_numpy()
-    sketches = table["fingerprint"].to_numpy()
+def _check_twins(table: pl.DataFrame, corpus: Corpus | None) -> None:
+    part, sketches, names = table["part"].to_numpy(), table["fingerprint"].to_numpy(), table["record"]
     for name in table["part"].unique(maintain_order=True).to_list()[:-1]:
         mine, others = np.flatnonzero(part == name), np.flatnonzero(part != name)
         twin = duplicates.twins(sketches[mine], sketches[others])
-        hit = np.flatnonzero(twin >= 0)
-        if len(hit):
-            a, b = table["record"][int(mine[hit[0]])], table["record"][int(others[twin[hit[0]]])]
+        pairs = [(names[int(mine[i])], names[int(others[twin[i]])]) for i in np.flatnonzero(twin >= 0)]
+        if corpus is not None:
+            pairs = [pair for pair in pairs if _same(corpus, *corpus.rows(pair))]
+        if pairs:
+            a, b = pairs[0]
             raise SplitLeak(
-                f"record '{a}' in {name} and '{b}' in {part[others[twin[hit[0]]]]} are the same recording "
-                f"({len(hit)} such in all): expected every recording in one part – split again with 'ecgprior split'"
+                f"record '{a}' in {name} and '{b}' in another part are the same recording ({len(pairs)} such in all): "
+                "expected every recording in one part – split again with 'ecgprior split'"
             )
+
+
+def _same(corpus: Corpus, a: int, b: int) -> bool:
+    stop = int(np.ceil(duplicates.SECONDS * corpus.fs))
+    first, second = corpus.signal(a, 0, stop), corpus.signal(b, 0, stop)
+    return duplicates.correlation(first, corpus.fs, second, corpus.fs) > duplicates.CORRELATION
 
 
 def input_digest(table: pl.DataFrame) -> str:
