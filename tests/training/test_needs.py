@@ -1,0 +1,64 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from ecgprior.encoders._build import build_encoder
+from ecgprior.errors import ColumnMissing, CorpusError, RecipeError
+from ecgprior.objectives.base import Objective
+from ecgprior.training.needs import check_requires, columns_for, labels_for, long_enough
+
+
+class Wants(Objective):
+    needs = frozenset({"features", "next"})
+    requires = frozenset({"token_mask"})
+
+
+class WantsLess(Objective):
+    pass
+
+
+LEADS = ("I", "II")
+
+
+def test_token_masks_need_a_token_encoder():
+    check_requires(Wants, build_encoder("transformer", {}, LEADS, 100.0))
+    check_requires(WantsLess, build_encoder("xresnet1d", {}, LEADS, 100.0))
+    with pytest.raises(RecipeError, match="masks tokens: expected an encoder with a token interface.*'xresnet1d'"):
+        check_requires(Wants, build_encoder("xresnet1d", {}, LEADS, 100.0))
+
+
+def test_two_windows_need_long_records():
+    n = np.array([399, 400, 1000])
+    assert long_enough(Wants, n, 200, 100.0).tolist() == [False, True, True]
+    assert long_enough(WantsLess, n, 200, 100.0).all()
+    with pytest.raises(CorpusError, match="at least 20 s, the longest has 10 s"):
+        long_enough(Wants, n, 1000, 100.0)
+
+
+def test_an_absent_table_names_the_command(corpus):
+    with pytest.raises(ColumnMissing, match=r"needs 'features', and this corpus has none: run `ecgprior features"):
+        columns_for(Wants, corpus, np.arange(4))
+
+
+def table(names, values):
+    return pl.DataFrame({"record": names, "window": [0] * len(names), "rr_ms": values, "note": ["x"] * len(names)})
+
+
+def test_features_come_in_the_order_of_the_corpus(corpus, names, monkeypatch):
+    given = table([names[3], names[1], names[3]], [3.0, None, 99.0])
+    monkeypatch.setattr(type(corpus), "side", lambda self, name: given)
+    values = columns_for(Wants, corpus, np.arange(6))["features"]
+    assert values.shape == (len(corpus), 1) and values.dtype == np.float32
+    assert values[3, 0] == 3.0 and np.isnan(np.delete(values[:, 0], 3)).all()
+
+
+def test_a_table_that_holds_nothing_for_the_training_part_stops(corpus, names, monkeypatch):
+    given = table([names[3]], [3.0])
+    monkeypatch.setattr(type(corpus), "side", lambda self, name: given)
+    with pytest.raises(ColumnMissing, match="holds nothing for the 2 training records: run `ecgprior features"):
+        columns_for(Wants, corpus, np.array([0, 1]))
+
+
+def test_an_objective_without_needs_takes_labels_or_none(corpus, labels):
+    assert labels_for(WantsLess, corpus, np.arange(3), None) == ((), None)
+    assert labels_for(WantsLess, corpus, np.arange(3), labels)[0] == labels[0]
