@@ -24,6 +24,7 @@ TREE = {
     "ColumnMissing": KeyError,
     "CheckpointError": ValueError,
     "TrainingStopped": RuntimeError,
+    "JobsStopped": RuntimeError,
     "ExtraMissing": ImportError,
 }
 
