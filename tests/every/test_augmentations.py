@@ -1,0 +1,92 @@
+"""Every augmentation: same shapes, the input left alone, keyed randomness, masked and padded samples stay 0."""
+
+import copy
+
+import pytest
+import torch
+
+from ecgprior import lookup
+from ecgprior.augmentations.base import Augmentation
+from ecgprior.batch import Batch, BatchRandom
+from ecgprior.errors import RecipeError
+
+NAMES = lookup.names("augmentations")
+
+
+def made(name):
+    return lookup.method("augmentations", name, Augmentation)()
+
+
+def batch_of(n_leads=12, dtype=torch.float32, n=6, time=120):
+    generator = torch.Generator().manual_seed(n_leads)
+    lead_mask = torch.ones(n, n_leads, dtype=torch.bool)
+    if n_leads > 1:
+        lead_mask[1, 0] = False
+    valid = torch.arange(time) < torch.tensor([time, time, 70, 1, time, time])[:n, None]
+    signal = torch.randn(n, n_leads, time, generator=generator, dtype=dtype)
+    return Batch(
+        signal=signal * (lead_mask[:, :, None] & valid[:, None, :]),
+        lead_mask=lead_mask,
+        valid=valid,
+        row=torch.arange(n) + 10,
+        start=torch.arange(n) * 7,
+        patient=torch.arange(n),
+        fs=100.0,
+    )
+
+
+def rng_of(batch, step=0):
+    return BatchRandom.for_batch(0, step, batch)
+
+
+@pytest.mark.parametrize("n_leads", [1, 3, 12])
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes_and_types_are_kept_and_the_input_is_left_alone(name, n_leads):
+    for dtype in (torch.float32, torch.float64):
+        batch = batch_of(n_leads, dtype)
+        before = copy.deepcopy(batch)
+        view = made(name)(batch, rng_of(batch))
+        for key in ("signal", "lead_mask", "valid"):
+            assert getattr(view, key).shape == getattr(batch, key).shape
+            assert getattr(view, key).dtype == getattr(batch, key).dtype
+            assert torch.equal(getattr(batch, key), getattr(before, key))
+        assert torch.isfinite(view.signal).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_masked_leads_and_padding_stay_zero(name):
+    batch = batch_of()
+    for step in range(5):
+        view = made(name)(batch, rng_of(batch, step))
+        present = view.lead_mask[:, :, None] & view.valid[:, None, :]
+        assert (view.signal[~present] == 0).all()
+        assert view.lead_mask.any(1).all() and torch.equal(view.valid, batch.valid)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_window_is_changed_alike_alone_and_in_a_batch(name):
+    batch = batch_of()
+    whole = made(name)(batch, rng_of(batch, 3))
+    for i in range(len(batch)):
+        part = Batch(
+            *(getattr(batch, key)[i : i + 1] for key in ("signal", "lead_mask", "valid", "row", "start", "patient")),
+            fs=batch.fs,
+        )
+        alone = made(name)(part, rng_of(part, 3))
+        torch.testing.assert_close(alone.signal[0], whole.signal[i])
+        assert torch.equal(alone.lead_mask[0], whole.lead_mask[i])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_does_something_and_steps_differ(name):
+    batch = batch_of()
+    first, again, other = (made(name)(batch, rng_of(batch, step)) for step in (0, 0, 1))
+    assert torch.equal(first.signal, again.signal)
+    assert not torch.equal(first.signal, batch.signal)
+    assert not torch.equal(first.signal, other.signal)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_settings_are_refused(name):
+    with pytest.raises(RecipeError, match="nonsense"):
+        lookup.method("augmentations", name, Augmentation).check({"nonsense": 1})
