@@ -1,0 +1,154 @@
+"""Every objective: a finite scalar whose gradient reaches the encoder, seeded, for 1, 3 and 12 leads, in three types."""
+
+import pytest
+import torch
+
+from ecgprior import lookup
+from ecgprior.batch import Batch, BatchRandom
+from ecgprior.encoders._build import build_encoder
+from ecgprior.encoders.base import TokenEncoder
+from ecgprior.errors import ColumnMissing, CorpusError, RecipeError
+from ecgprior.objectives.base import Objective
+from ecgprior.recipe import Part, recipe_names
+from ecgprior.record.record import LEADS
+from ecgprior.training.needs import check_requires, columns_for, labels_for, long_enough
+
+NAMES = lookup.names("objectives")
+LABELS = ("a", "b", "c")
+FS, TIME = 100.0, 256
+
+
+def kind_of(name):
+    return lookup.method("objectives", name, Objective)
+
+
+def made(name, n_leads=3, seed=0):
+    kind = kind_of(name)
+    encoder = "transformer" if "token_mask" in kind.requires else "xresnet1d"
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        built = build_encoder(encoder, {}, LEADS[:n_leads], FS)
+        return kind(built, kind.Config(), LABELS if "labels" in kind.needs else ())
+
+
+def batch_of(kind, n_leads=3, n=4, first=True):
+    generator = torch.Generator().manual_seed(n_leads + first)
+    valid = torch.ones(n, TIME, dtype=torch.bool)
+    valid[1, 200:] = False
+    labels = torch.tensor([[0, 1, float("nan")], [1, 1, 0], [0, 0, 1], [1, float("nan"), 0]])[:n]
+    return Batch(
+        signal=torch.randn(n, n_leads, TIME, generator=generator) * valid[:, None, :],
+        lead_mask=torch.ones(n, n_leads, dtype=torch.bool),
+        valid=valid,
+        row=torch.arange(n) + 3,
+        start=torch.zeros(n, dtype=torch.int64),
+        patient=torch.arange(n),
+        labels=labels if "labels" in kind.needs else None,
+        next=batch_of(kind, n_leads, n, False) if "next" in kind.needs and first else None,
+        columns={name: torch.randn(n, 5, generator=generator) for name in kind.needs - {"labels", "next"}},
+        fs=FS,
+    )
+
+
+def loss_of(objective, batch, step=0):
+    return objective(batch, BatchRandom.for_batch(0, step, batch))
+
+
+@pytest.mark.parametrize("n_leads", [1, 3, 12])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_finite_scalar_whose_gradient_reaches_the_encoder(name, n_leads):
+    objective = made(name, n_leads)
+    loss = loss_of(objective, batch_of(kind_of(name), n_leads))
+    assert loss.total.shape == () and torch.isfinite(loss.total)
+    assert loss.terms and all(torch.isfinite(term) and not term.requires_grad for term in loss.terms.values())
+    loss.total.backward()
+    gradients = [p.grad for p in objective.encoder.parameters() if p.requires_grad]
+    assert all(g is not None and torch.isfinite(g).all() for g in gradients)
+    assert sum(float(g.abs().sum()) for g in gradients) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_loss(name):
+    batch = batch_of(kind_of(name))
+    first, second = (loss_of(made(name), batch).total for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_batch_is_left_alone(name):
+    batch = batch_of(kind_of(name))
+    before = batch.signal.clone()
+    loss_of(made(name), batch)
+    assert torch.equal(batch.signal, before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_state_round_trip(name):
+    first, second = made(name, seed=0), made(name, seed=1)
+    batch = batch_of(kind_of(name))
+    loss_of(first, batch).total.backward()
+    first.after_step(0.5)
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(loss_of(first.eval(), batch).total, loss_of(second.eval(), batch).total)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_float64_stays_float64(name):
+    objective = made(name).double()
+    batch = batch_of(kind_of(name))
+    assert loss_of(objective, batch.to("cpu", torch.float64)).total.dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_head_maps_embeddings_to_labels(name):
+    objective = made(name)
+    head = objective.head()
+    if head is not None:
+        assert head(torch.zeros(2, objective.encoder.dim)).shape == (2, len(LABELS))
+
+
+class BareCorpus:
+    """A corpus with nothing beside its signals."""
+
+    path = "corpus"
+    vocabularies = ()
+
+    def __len__(self):
+        return 3
+
+    def side(self, name):
+        return None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_absent_needs_are_refused_before_the_first_step(name):
+    import numpy as np
+
+    kind, rows = kind_of(name), np.arange(3)
+    if "labels" in kind.needs:
+        with pytest.raises(ColumnMissing, match="pass --labels"):
+            labels_for(kind, BareCorpus(), rows, None)
+    if kind.needs - {"labels", "next"}:
+        with pytest.raises(ColumnMissing, match="run `ecgprior"):
+            columns_for(kind, BareCorpus(), rows)
+    if "next" in kind.needs:
+        with pytest.raises(CorpusError, match="two windows"):
+            long_enough(kind, np.full(3, 100), 100, FS)
+    if "token_mask" in kind.requires:
+        encoder = build_encoder("xresnet1d", {}, LEADS, FS)
+        assert not isinstance(encoder, TokenEncoder)
+        with pytest.raises(RecipeError, match="token interface"):
+            check_requires(kind, encoder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_declares_only_what_training_knows(name):
+    kind = kind_of(name)
+    assert kind.needs <= {"labels", "next", "features", "fiducials", "annotations"}
+    assert kind.requires <= {"token_mask"}
+    assert kind.passes >= 1 and issubclass(kind.Config, Part)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_a_recipe(name):
+    assert name in recipe_names("pretrain")
