@@ -57,7 +57,7 @@ def as_record(
     if isinstance(item, Record):
         _agree(item, fs, given, unit)
         return item
-    if isinstance(item, str | Path):
+    if isinstance(item, str | Path):  # the reader says itself which file it was
         return to_record(item, fs=fs, leads=given, unit=unit)
     if not hasattr(item, "__array__"):
         raise ShapeError(f"expected a record, a path or an array (lead, time), got {type(item).__name__}")

@@ -170,8 +170,8 @@ class Checkpoint:
         windows: list[Window] = []
         for number, item in enumerate(items(value)):
             try:
+                record = as_record(item, self.leads, fs=fs, given=leads, unit=unit)
                 with where(place(item, number)):
-                    record = as_record(item, self.leads, fs=fs, given=leads, unit=unit)
                     if check_unit:
                         _check_unit(record, declared=not hasattr(item, "__array__"))
                     windows += self._windows(record, number)

@@ -4,9 +4,9 @@ Three-convolution stem, max pooling, four stages of residual blocks; where a sta
 shortcut averages pairs before its 1 × 1 convolution ("ResNet-D"). Kernel 5 throughout, as in that benchmark.
 
 What we changed: padding and absent leads have no influence; pooling is the mean over valid tokens (there: mean
-and maximum side by side); the last norm of a block starts at 1, not at 0, because the untrained network is an
-arm of every benchmark and would be without its residual branches. Sizes "0.3m", "0.5m" and "1m" are ours:
-narrow, stem stride 4, for 100 Hz on a CPU.
+and maximum side by side); the last norm of each of n blocks starts at 1 / √n, not at 0, because the untrained
+network is an arm of every benchmark and would lack its residual branches, and at 1 its values would grow with
+depth. Sizes "0.3m", "0.5m" and "1m" are ours: narrow, for 100 Hz on a CPU.
 
 Source: He et al. 2019, *Bag of Tricks for Image Classification*, arXiv 1812.01187, section 4 (stem, shortcut);
 Strodthoff et al. 2021, *Deep Learning for ECG Analysis*, arXiv 2004.13701 (one-dimensional form).
@@ -79,12 +79,13 @@ class XResNet1d(Encoder):
             _Layer(a, b, kernel, stride=2 if i == 0 else 1) for i, (a, b) in enumerate(zip(n_in, size.stem))
         )
         self.blocks = nn.ModuleList()
+        gain = sum(size.blocks) ** -0.5
         width = size.stem[2]
         for stage, (n_mid, count) in enumerate(zip(size.widths, size.blocks)):
             n_out = n_mid * (4 if size.bottleneck else 1)
             for i in range(count):
                 stride = 2 if stage > 0 and i == 0 else 1
-                self.blocks.append(_Block(width, n_mid, n_out, kernel, stride, size.bottleneck))
+                self.blocks.append(_Block(width, n_mid, n_out, kernel, stride, gain))
                 width = n_out
         self.dim = width
 
@@ -123,11 +124,11 @@ class _Layer(nn.Module):
 
 
 class _Block(nn.Module):
-    """Residual block: two convolutions of width `kernel`, or 1, `kernel`, 1 with a narrow middle."""
+    """Residual block: two convolutions of width `kernel`, or 1, `kernel`, 1 when the middle is narrower."""
 
-    def __init__(self, n_in: int, n_mid: int, n_out: int, kernel: int, stride: int, bottleneck: bool) -> None:
+    def __init__(self, n_in: int, n_mid: int, n_out: int, kernel: int, stride: int, gain: float) -> None:
         super().__init__()
-        if bottleneck:
+        if n_mid < n_out:
             layers = [
                 _Layer(n_in, n_mid, 1),
                 _Layer(n_mid, n_mid, kernel, stride),
@@ -135,6 +136,7 @@ class _Block(nn.Module):
             ]
         else:
             layers = [_Layer(n_in, n_out, kernel, stride), _Layer(n_out, n_out, kernel, relu=False)]
+        nn.init.constant_(layers[-1].norm.weight, gain)
         self.branch = nn.ModuleList(layers)
         self.shortcut = _Layer(n_in, n_out, 1, relu=False) if n_in != n_out else None
         self.stride = stride
