@@ -147,6 +147,10 @@ def check_file(folder: Path, config: CheckpointConfig, name: str) -> Path:
 
 def write_folder(folder: Path, config: dict[str, Any], files: dict[str, bytes]) -> None:
     """Write the files, then ``config.json`` with their hashes: while it is absent, there is no checkpoint."""
+    try:
+        json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"config.json: provenance or metrics hold what is not a JSON value: {error}") from None
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (CONFIG, FINGERPRINTS, ONNX):
         (folder / stale).unlink(missing_ok=True)

@@ -66,3 +66,9 @@ def build_head(layers: list[dict[str, Any]]) -> nn.Sequential:
 def head_state(head: nn.Module) -> dict[str, Any]:
     """The head's state under the keys that :func:`build_head` gives."""
     return (head if isinstance(head, nn.Sequential) else nn.Sequential(head)).state_dict()
+
+
+def n_outputs(head: nn.Module) -> int:
+    """How many logits it gives: the width of its last linear layer, 0 without one."""
+    widths = [layer.out_features for layer in head.modules() if isinstance(layer, nn.Linear)]
+    return widths[-1] if widths else 0

@@ -305,7 +305,7 @@ def save_checkpoint(
     from ._torch import weights_bytes
 
     _check_agreement(encoder, preprocessing, head, labels)
-    sketches = None if fingerprints is None else np.asarray(fingerprints, np.int8)
+    sketches = None if fingerprints is None else _sketches(fingerprints)
     config: dict[str, Any] = {
         "format_version": layout.FORMAT_VERSION,
         "kind": layout.KIND,
@@ -345,10 +345,25 @@ def save_checkpoint(
 def _check_agreement(
     encoder: Encoder, preprocessing: Preprocessing, head: nn.Module | None, labels: Sequence[str]
 ) -> None:
+    from ._head import n_outputs
+
     if (encoder.fs, encoder.leads) != (preprocessing.fs, preprocessing.leads):
         raise CheckpointError(
             f"encoder takes {encoder.fs:g} Hz, {', '.join(encoder.leads)}; "
             f"the preprocessing gives {preprocessing.fs:g} Hz, {', '.join(preprocessing.leads)}"
         )
     if (head is None) != (not labels):
-        raise CheckpointError(f"head and labels go together: got {'no' if head is None else 'a'} head, {len(labels)} labels")
+        raise CheckpointError(
+            f"head and labels go together: got {'no' if head is None else 'a'} head, {len(labels)} labels"
+        )
+    if head is not None and (outputs := n_outputs(head)) != len(labels):
+        raise CheckpointError(f"head and labels go together: got {outputs} outputs, {len(labels)} labels")
+
+
+def _sketches(fingerprints: ArrayLike) -> NDArray[np.int8]:
+    array = np.asarray(fingerprints)
+    if array.ndim != 2 or array.dtype.kind not in "iu" or np.abs(array.astype(np.int64)).max(initial=0) > 127:
+        raise CheckpointError(
+            f"fingerprints: expected int8 (records, sketch), got {array.dtype} of shape {array.shape}"
+        )
+    return array.astype(np.int8)
