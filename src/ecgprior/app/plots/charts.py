@@ -16,6 +16,7 @@ from ..report.words import number, spread
 Scale = Callable[[float], float]
 WIDTH = 1004  # pixels between the margins of the page
 _RIGHT = 150
+_RIGHT_NAMED = 205  # where an arm's name stands beside the figure
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
@@ -56,7 +57,7 @@ def label_bars(labels: Sequence[LabelScore], arms: Sequence[Arm], score: str) ->
     """Bars from chance (0.5), one label after another, an arm a bar, with interval and support."""
     left, row, gap, top = 230, 11, 11, 26
     low, high = _range([s for label in labels for s in label.scores.values()])
-    x = _scale(low, high, left, WIDTH - _RIGHT)
+    x = _scale(low, high, left, WIDTH - _RIGHT_NAMED)
     parts, y = [], float(top)
     for label in labels:
         parts.append(_text(0, y + 9, _shorten(label.label), "label", title=label.label))

@@ -76,3 +76,14 @@ def headline(
     }[verdict(paired.value)]
     gap, low, high = (signed(v) for v in (paired.value.value, paired.value.low, paired.value.high))
     return f"{said}: {figures} (difference {gap}, 95 % interval {low} to {high})."
+
+
+def duration(seconds: float) -> str:
+    """Time as a person says it.
+
+    >>> duration(48), duration(552), duration(9000)
+    ('48 s', '9 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,132 @@
+"""What a corpus holds, for a report: sources, labels with their support, and ECGs to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import polars as pl
+
+from ...corpus.labels import vocabulary
+from ...corpus.shards import Corpus
+from ..plots.paper import plot_ecg
+from .content import Example, LabelRow, SourceRow
+
+
+def short_title(title: str) -> str:
+    """A source's title without its explanation.
+
+    >>> short_title("PTB-XL, a large publicly available electrocardiography dataset")
+    'PTB-XL'
+    """
+    return re.split(r"[:,(]", title, maxsplit=1)[0].strip()
+
+
+def source_rows(corpus: Corpus) -> tuple[SourceRow, ...]:
+    """A line a source, in the order in which they were prepared."""
+    known = {entry["name"]: entry for entry in corpus.manifest["sources"]}
+    rows = []
+    for name in corpus.index["source"].unique(maintain_order=True):
+        own, facts = corpus.index.filter(pl.col("source") == name), known.get(name, {})
+        patients = own["patient"].drop_nulls().n_unique()
+        rows.append(
+            SourceRow(
+                name=name,
+                title=short_title(facts.get("title", name)),
+                records=own.height,
+                patients=patients or None,
+                hours=float(own["seconds"].sum()) / 3600,
+                rates=_span(own["fs_source"], "Hz"),
+                lengths=_span(own["seconds"], "s"),
+                leads=_leads(own["leads"].to_list()),
+                labels=", ".join(_labels(own, name)),
+                licence=facts.get("licence", ""),
+            )
+        )
+    return tuple(rows)
+
+
+def label_rows(corpus: Corpus, vocabularies: Iterable[str]) -> tuple[LabelRow, ...]:
+    """The codes that occur of some vocabularies, most frequent first."""
+    rows = []
+    for name in dict.fromkeys(vocabularies):
+        column = f"labels.{name}"
+        if column not in corpus.index.columns:
+            continue
+        own = corpus.index[column].drop_nulls()
+        known = vocabulary(name)
+        names = dict(zip(known.codes, known.names))
+        counts = own.explode().drop_nulls().value_counts(sort=True)
+        for code, positives in counts.sort(["count", column], descending=[True, False]).iter_rows():
+            rows.append(LabelRow(name, code, names.get(code, code), positives, len(own)))
+    return tuple(rows)
+
+
+def label_title(name: str, label: str) -> str:
+    """A label as a person reads it: its code and meaning, or its meaning alone where the code is a number.
+
+    >>> label_title("cinc2021", "164889003"), label_title("ptbxl_superclass", "no such code")
+    ('atrial fibrillation', 'no such code')
+    """
+    known = vocabulary(name)
+    meaning = dict(zip(known.codes, known.names)).get(label, label).split(":")[0]
+    if label.isdigit() or meaning.casefold() == label.casefold():
+        return meaning
+    return label if meaning == label else f"{label} · {meaning}"
+
+
+def examples(corpus: Corpus, wanted: Sequence[tuple[str, str]], most: int = 4) -> tuple[Example, ...]:
+    """ECGs on paper, one for each (vocabulary, code) until there are `most`.
+
+    The record with this label and the fewest others is taken, the first by name among equals, so that the
+    same corpus always shows the same ECGs; nothing is chosen by how well a model does on it.
+    """
+    chosen: list[tuple[str, str, str]] = []
+    for name, code in wanted:
+        column = f"labels.{name}"
+        if len(chosen) == most or column not in corpus.index.columns:
+            continue
+        has = corpus.index.filter(pl.col(column).list.contains(code)).sort(
+            pl.col(column).list.len(), "record"
+        )
+        record = next((r for r in has["record"] if r not in {c[0] for c in chosen}), None)
+        if record is not None:
+            chosen.append((record, name, code))
+    return tuple(_example(corpus, record, name) for record, name, _ in chosen)
+
+
+def _example(corpus: Corpus, name: str, labelled: str) -> Example:
+    (row,) = corpus.rows([name])
+    info = corpus.index.row(row, named=True)
+    record = corpus.record(row)
+    text = "no filter"
+    if abs(info["fs_source"] - corpus.fs) > 1e-6:
+        text = f"no filter, resampled from {info['fs_source']:g} Hz"
+    codes = info[f"labels.{labelled}"] or []
+    said = ", ".join(label_title(labelled, code) for code in codes) or "none applies"
+    return Example(plot_ecg(record, filter_text=text), f"{name} – {labelled}: {said}.")
+
+
+def _span(values: pl.Series, unit: str) -> str:
+    low, high = (float(f"{v:.3g}") for v in np.quantile(values.to_numpy(), [0, 1]))
+    return f"{low:g} {unit}" if low == high else f"{low:g}–{high:g} {unit}"
+
+
+def _leads(stored: list[list[str]]) -> str:
+    sets = {tuple(leads) for leads in stored}
+    if len(sets) == 1 and len(only := next(iter(sets))) <= 3:
+        return ", ".join(only)
+    counts = sorted({len(leads) for leads in sets})
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+
+
+def _labels(own: pl.DataFrame, source: str) -> list[str]:
+    """Each vocabulary in which records of a source are labelled, with the number of codes that occur."""
+    found = []
+    for column in (c for c in own.columns if c.startswith("labels.")):
+        if own[column].null_count() < own.height:
+            name = column.removeprefix("labels.")
+            n = own[column].drop_nulls().explode().drop_nulls().n_unique()
+            found.append(f"{name.removeprefix(source + '_')} ({n})")
+    return found
