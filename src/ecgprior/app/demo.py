@@ -98,14 +98,15 @@ def _benchmark(to: Path, *, simulated: bool, workers: int, values: list[str]) ->
         return
     from ..corpus.shards import Corpus
     from ..evaluation.benchmark import benchmark
-    from .progress import progress_bar
+    from .progress import progress_bar, watched
 
     began = time.perf_counter()
     corpus = Corpus(to / "corpus")
     recipe = panel_of(corpus.index["source"].unique().to_list(), values)
     _say(f"{title}\n  tasks: {', '.join(task.name for task in recipe.tasks)}; seeds: {list(recipe.seeds)}")
     with progress_bar("benchmark") as move:
-        benchmark(recipe, corpus, to / "result", workers=workers, progress=move, say=print)
+        told = watched(move, to / "result" / "work") if workers > 1 else move
+        benchmark(recipe, corpus, to / "result", workers=workers, progress=told, say=print)
     print((to / "result" / "results.md").read_text(encoding="utf-8"))
     print(f"  {duration(time.perf_counter() - began)}")
 

@@ -35,12 +35,13 @@ def command(
     from ...evaluation.benchmark import benchmark
     from ...evaluation.plan import BenchmarkRecipe
     from ..plots.benchmark import save_figures
-    from ..progress import progress_bar
+    from ..progress import progress_bar, watched
 
     plan = BenchmarkRecipe.read(recipe, values)
     with progress_bar("benchmark") as move:
+        told = watched(move, work or to / "work") if workers > 1 else move
         result = benchmark(
-            plan, Corpus(corpus), to, work=work, workers=workers, device=device, progress=move, say=typer.echo
+            plan, Corpus(corpus), to, work=work, workers=workers, device=device, progress=told, say=typer.echo
         )
     save_figures(result, to)
     typer.echo((to / "results.md").read_text(encoding="utf-8"))
