@@ -212,6 +212,14 @@ def _millivolts(signal: ArrayLike, unit: str, n_leads: int) -> NDArray[np.float3
     if array.size == 0:
         raise RecordError(f"signal: expected at least one lead and one sample, got shape {array.shape}")
     factor = mv_per(unit)
+    if array.dtype == np.float32 and factor == 1.0 and _is_frozen(array):
+        return array
     if array.dtype.kind == "f" and factor == 1.0:
         return np.array(array, dtype=np.float32, order="C")
     return np.ascontiguousarray(array * np.float64(factor), dtype=np.float32)
+
+
+def _is_frozen(array: NDArray[Any]) -> bool:
+    """Nobody can write to it, so it need not be copied: a signal of another record, or of our readers."""
+    flags = array.flags
+    return type(array) is np.ndarray and flags.c_contiguous and flags.owndata and not flags.writeable

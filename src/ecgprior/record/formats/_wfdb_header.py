@@ -15,6 +15,8 @@ from ...errors import BadSamplingRate, FormatBroken, ReadError
 MAX_HEADER_BYTES = 4 << 20
 """No header of a real record comes near; a longer one is not read."""
 
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not block
+
 DEFAULT_GAIN = 200.0
 DEFAULT_FS = 250.0
 
@@ -100,20 +102,52 @@ def read_bytes(path: str, most: int) -> bytes:
     FormatBroken
         Longer than `most`.
     """
-    try:
-        status = os.stat(path)
+    with opened(path) as (descriptor, size):
+        if size > most:
+            raise FormatBroken(f"'{path}' is too long: expected at most {most} bytes, got {size}")
+        return (
+            os.read(descriptor, size) if size < 1 << 20 else open(descriptor, "rb", closefd=False).read(size)
+        )
+
+
+class opened:  # a plain class: half the cost of a generator, and this is done for every record
+    """Open a regular file by number; gives it and its size, and closes it.
+
+    Raises
+    ------
+    ReadError
+        Missing, not a regular file, not readable; also for an ``OSError`` while it is open.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path, self.descriptor = path, -1
+
+    def __enter__(self) -> tuple[int, int]:
+        try:
+            self.descriptor = os.open(self.path, _FLAGS)
+            status = os.fstat(self.descriptor)
+        except (OSError, ValueError) as error:
+            self._close()
+            raise self._error(error) from None
         if not stat.S_ISREG(status.st_mode):
-            raise ReadError(f"'{path}' is not a file")
-        if status.st_size > most:
-            raise FormatBroken(f"'{path}' is too long: expected at most {most} bytes, got {status.st_size}")
-        with open(path, "rb") as file:
-            return file.read(most)
-    except FileNotFoundError:
-        raise ReadError(f"there is no file '{path}'") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"cannot read '{path}': {error}") from None
+            self._close()
+            raise ReadError(f"'{self.path}' is not a file")
+        return self.descriptor, status.st_size
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._close()
+        if isinstance(error, OSError) and not isinstance(error, ReadError):
+            raise self._error(error) from None
+
+    def _close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def _error(self, error: Exception) -> ReadError:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return ReadError(f"there is no file '{self.path}'")
+        return ReadError(f"cannot read '{self.path}': {error}")
 
 
 def parse_header(text: str) -> Header:

@@ -59,14 +59,14 @@ def samples_in(fmt: int, n_bytes: int) -> int:
     return n_bytes // bytes_needed(fmt, 1)
 
 
-def decode(fmt: int, data: bytes, n: int, columns: int) -> NDArray[np.integer]:
+def decode(fmt: int, data: NDArray[np.uint8], n: int, columns: int) -> NDArray[np.integer]:
     """The integers of a signal file, by column of its frames.
 
     Parameters
     ----------
     fmt : int
         One of :data:`FORMATS`.
-    data : bytes
+    data : ndarray, uint8
         At least ``bytes_needed(fmt, n)``.
     n : int
         Samples to decode: frames times `columns`.
@@ -96,7 +96,7 @@ def decode(fmt: int, data: bytes, n: int, columns: int) -> NDArray[np.integer]:
     elif fmt == 32:
         flat = np.frombuffer(data, "<i4", n)
     elif fmt == 24:
-        words = _overlapping(data, n, "<i4", 3, pad=1)
+        words = np.ndarray((n,), "<i4", _padded(data, 3 * n + 1), 0, (3,))
         flat = (words << 8) >> 8
     elif fmt == 310:
         flat = _decode_310(data, n)
@@ -106,34 +106,34 @@ def decode(fmt: int, data: bytes, n: int, columns: int) -> NDArray[np.integer]:
     return np.ascontiguousarray(flat.reshape(-1, columns).T, dtype=flat.dtype.newbyteorder("="))
 
 
-def _overlapping(data: bytes, count: int, dtype: str, stride: int, offset: int = 0, pad: int = 0) -> NDArray:
-    """`count` little-endian words that begin every `stride` bytes (words may overlap)."""
-    buffer = data[: stride * count] + bytes(pad) if pad else data
-    return np.ndarray((count,), dtype, buffer, offset, (stride,))
+def _padded(data: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
+    """The first `length` bytes; zeros where the file's last block was cut after its last sample."""
+    return (
+        data[:length]
+        if len(data) >= length
+        else np.concatenate([data, np.zeros(length - len(data), np.uint8)])
+    )
 
 
-def _decode_212(data: bytes, n: int) -> NDArray[np.int16]:
+def _decode_212(data: NDArray[np.uint8], n: int) -> NDArray[np.int16]:
     """Two 12-bit samples in three bytes: (2, n / 2), n even; one byte may be missing at the end."""
     pairs = n // 2
-    if len(data) < 3 * pairs:
-        data = data + b"\0"
+    data = _padded(data, 3 * pairs)
     out = np.empty((2, pairs), np.int16)
     # bytes b0 b1 b2: the first sample is b0 and the low half of b1, the second is b2 and the high half of b1
-    word = np.ascontiguousarray(np.ndarray((pairs,), "<i2", data, 0, (3,)))
-    np.left_shift(word, 4, out=out[0])
-    word = np.ascontiguousarray(np.ndarray((pairs,), "<i2", data, 1, (3,)))
-    np.right_shift(word, 4, out=out[1])
-    out[1] &= 0x0FF0
-    word <<= 8
-    word &= np.int16(-0x1000)
+    np.left_shift(np.ndarray((pairs,), "<i2", data, 0, (3,)).astype(np.int16), 4, out=out[0])
+    out[0] >>= 4
+    word = np.ndarray((pairs,), ">i2", data, 1, (3,)).astype(np.int16)  # b1 b2
+    np.bitwise_and(word, np.int16(-0x1000), out=out[1])
+    out[1] >>= 4
+    word &= 0xFF
     out[1] |= word
-    out >>= 4
     return out
 
 
-def _decode_310(data: bytes, n: int) -> NDArray[np.int16]:
+def _decode_310(data: NDArray[np.uint8], n: int) -> NDArray[np.int16]:
     """Three 10-bit samples in two 16-bit words, the third in their five highest bits."""
-    words = np.frombuffer(data + bytes(-len(data) % 4), "<u2")[: 2 * -(-n // 3)].reshape(-1, 2)
+    words = _padded(data, 4 * -(-n // 3)).view("<u2").reshape(-1, 2)
     first, second = words[:, 0], words[:, 1]
     out = np.empty((len(words), 3), np.uint16)
     out[:, 0] = first >> 1
@@ -142,9 +142,9 @@ def _decode_310(data: bytes, n: int) -> NDArray[np.int16]:
     return _ten_bits(out, n)
 
 
-def _decode_311(data: bytes, n: int) -> NDArray[np.int16]:
+def _decode_311(data: NDArray[np.uint8], n: int) -> NDArray[np.int16]:
     """Three 10-bit samples in the low 30 bits of a 32-bit word."""
-    words = np.frombuffer(data + bytes(-len(data) % 4), "<u4")[: -(-n // 3)]
+    words = _padded(data, 4 * -(-n // 3)).view("<u4")
     out = np.empty((len(words), 3), np.uint16)
     for column in range(3):
         out[:, column] = (words >> np.uint32(10 * column)) & 0x3FF

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import stat
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import BadUnit, ExtraMissing, FormatBroken, ReadError, RecordError
+from ...errors import BadUnit, ExtraMissing, FormatBroken, RecordError
 from ...units import mv_per
-from ._wfdb_header import Header, SignalLine, safe_name
+from ._wfdb_header import Header, SignalLine, opened, safe_name
 from ._wfdb_samples import bytes_needed, decode, missing_value, samples_in
 
 _FLAC = (508, 516, 524)
+_PIECE = 1 << 18  # samples decoded at a time
 
 
 def read_signals(
@@ -29,21 +30,26 @@ def read_signals(
     if any(s.fmt in _FLAC for s in signals):
         return _through_package(stem, header, unit)
     kept, factors, left_out = voltages(signals, unit)
-    integers, n = _read_files(folder, header, checksum)
-    if len(integers) == 1 and len(kept) == len(signals):
-        block, rows = integers[0]
-        if rows == list(range(len(signals))):
-            return [s.name for s in signals], _physical(block, signals, factors), left_out
-    out = np.empty((len(kept), n), np.float32)
-    place = {row: i for i, row in enumerate(kept)}
-    for block, rows in integers:
-        wanted = [(i, row) for i, row in enumerate(rows) if row in place]
-        if wanted:
-            at = [place[row] for _, row in wanted]
-            part = _physical(
-                block[[i for i, _ in wanted]], [signals[r] for _, r in wanted], [factors[j] for j in at]
-            )
-            out[at] = part
+    scale = dict(zip(kept, factors))
+    files: dict[str, list[int]] = {}
+    for row, signal in enumerate(signals):
+        files.setdefault(signal.file, []).append(row)
+    n = header.n_samples
+    checked = checksum and any(s.checksum or s.init for s in signals)  # all 0: a writer's filler
+    paths = {name: os.path.join(folder, safe_name(name)) for name in files}
+    for name, rows in files.items():  # all of them before anything is allocated
+        n = _checked_length(paths[name], [signals[row] for row in rows], n, checked)
+    out = np.empty((len(signals), n or 0), np.float32)
+    for name, rows in files.items():
+        neighbours = rows[-1] - rows[0] + 1 == len(rows)
+        part = out[rows[0] : rows[-1] + 1] if neighbours else np.empty((len(rows), out.shape[1]), np.float32)
+        own, factors = [signals[row] for row in rows], [scale.get(row, 1.0) for row in rows]
+        _values(paths[name], own, factors, checked, part)
+        if not neighbours:
+            out[rows] = part
+    if left_out:
+        out = out[kept]
+    out.flags.writeable = False
     return [signals[row].name for row in kept], out, left_out
 
 
@@ -62,91 +68,85 @@ def voltages(signals: Sequence[SignalLine], unit: str | None) -> tuple[list[int]
     return kept, factors, left_out
 
 
-def _read_files(
-    folder: str, header: Header, checksum: bool
-) -> tuple[list[tuple[NDArray[np.integer], list[int]]], int]:
-    """Every file's integers (signal, time) with the rows they belong to, and the number of frames."""
-    files: dict[str, list[int]] = {}
-    for row, signal in enumerate(header.signals):
-        files.setdefault(signal.file, []).append(row)
-    n = header.n_samples
-    checked = checksum and any(s.checksum or s.init for s in header.signals)  # all 0: a writer's filler
-    out = []
-    for name, rows in files.items():
-        signals = [header.signals[row] for row in rows]
-        data, n = _file_bytes(os.path.join(folder, safe_name(name)), signals, n, checked)
-        out.append((_integers(data, signals, n, checked), rows))
-    assert n is not None
-    return out, n
+def _checked_length(path: str, signals: Sequence[SignalLine], n: int | None, checked: bool) -> int:
+    """The number of frames, after everything declared was compared with the file's size.
 
-
-def _file_bytes(path: str, signals: Sequence[SignalLine], n: int | None, checked: bool) -> tuple[bytes, int]:
-    """The bytes of a signal file from its offset on, and the number of frames.
-
-    Everything is compared with the file's size before a byte is read: memory stays bounded by what is on disk.
+    Nothing is read or allocated before: memory stays bounded by what is on disk.
     """
-    fmt, offset = signals[0].fmt, signals[0].offset
+    file, fmt, offset = os.path.basename(path), signals[0].fmt, signals[0].offset
     if any(s.fmt != fmt for s in signals):
-        raise FormatBroken(
-            f"'{os.path.basename(path)}' is declared in several formats: expected one for a file"
-        )
+        raise FormatBroken(f"'{file}' is declared in several formats: expected one for a file")
     columns = sum(s.per_frame for s in signals)
     bytes_needed(fmt, 0)
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise ReadError(f"there is no file '{path}', which the header names") from None
-    except (OSError, ValueError) as error:
-        raise ReadError(f"cannot read '{path}': {error}") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise ReadError(f"'{path}', which the header names, is not a file")
-    size = status.st_size - offset
+    with opened(path) as (_, size):
+        size = max(size - offset, 0)
     if n is None:
-        n = samples_in(fmt, max(size, 0)) // columns
+        n = samples_in(fmt, size) // columns
     if n == 0:
-        raise RecordError(f"'{os.path.basename(path)}' holds no sample: expected at least one")
-    needed = bytes_needed(fmt, n * columns)
-    spare = size - needed
+        raise RecordError(f"'{file}' holds no sample: expected at least one")
+    spare = size - bytes_needed(fmt, n * columns)
     if spare < 0 or (spare >= max(4, bytes_needed(fmt, columns)) and not checked):
-        have = samples_in(fmt, max(size, 0)) // columns
+        have = samples_in(fmt, size) // columns
         raise FormatBroken(
-            f"'{os.path.basename(path)}' has another length than its header says: expected {n} samples a signal, "
-            f"got {have}"
+            f"'{file}' has another length than its header says: expected {n} samples a signal, got {have}"
         )
-    try:
-        with open(path, "rb") as file:
-            if offset:
-                file.seek(offset)
-            data = file.read(needed)
-    except OSError as error:
-        raise ReadError(f"cannot read '{path}': {error}") from None
-    if len(data) < needed:
-        raise FormatBroken(f"'{os.path.basename(path)}' shrank while it was read")
-    return data, n
+    return n
 
 
-def _integers(data: bytes, signals: Sequence[SignalLine], n: int, checked: bool) -> NDArray[np.integer]:
-    """Decoded, verified, averaged over frames and shifted by skew: (signal, time)."""
-    fmt = signals[0].fmt
-    columns = sum(s.per_frame for s in signals)
-    block = decode(fmt, data, n * columns, columns)
-    simple = columns == len(signals)
-    if fmt == 8 or not simple:
-        block = _framed(block, signals, checked)
-    elif checked:
-        _verify(block.sum(axis=1, dtype=np.uint16), signals)
-    if any(s.skew for s in signals):
-        block = _deskewed(block, signals)
-    return block
+def _values(
+    path: str,
+    signals: Sequence[SignalLine],
+    factors: Sequence[float],
+    checked: bool,
+    out: NDArray[np.float32],
+) -> None:
+    """Read, decode, verify and scale one signal file into `out`: (signal, time), mV."""
+    n = out.shape[1]
+    fmt, columns = signals[0].fmt, sum(s.per_frame for s in signals)
+    simple = columns == len(signals) and fmt != 8 and not any(s.skew for s in signals)
+    # In pieces that stay in the processor's cache; a piece ends where blocks of 2 and of 3 samples end.
+    frames = max(6, _PIECE // columns // 6 * 6) if simple else n
+    buffer = np.empty(bytes_needed(fmt, min(frames, n) * columns), np.uint8)
+    scale = _Scale(signals, factors)
+    sums = np.zeros(len(signals), np.uint16)
+    with opened(path) as (descriptor, _):
+        file = io.FileIO(descriptor, closefd=False)
+        file.seek(signals[0].offset)
+        for start in range(0, n, frames):
+            count = min(frames, n - start)
+            data = buffer[: bytes_needed(fmt, count * columns)]
+            if not _filled(file, memoryview(data)):
+                raise FormatBroken(f"'{os.path.basename(path)}' shrank while it was read")
+            block = decode(fmt, data, count * columns, columns)
+            if simple:
+                whole = block.view(np.uint16) if block.dtype == np.int16 else block
+                sums += whole.sum(axis=1, dtype=np.uint16)
+            else:
+                block, sums = _framed(block, signals)
+            scale.apply(block, out[:, start : start + count])
+    if checked:
+        _verify(sums, signals)
 
 
-def _framed(block: NDArray[np.integer], signals: Sequence[SignalLine], checked: bool) -> NDArray[np.integer]:
-    """Signals of several samples a frame, and of format 8, which holds differences."""
+def _filled(file: io.FileIO, buffer: memoryview) -> bool:
+    """Read until the buffer is full; False when the file ends before. One call gives at most 2 GiB."""
+    while len(buffer):
+        got = file.readinto(buffer)
+        if not got:
+            return False
+        buffer = buffer[got:]
+    return True
+
+
+def _framed(
+    block: NDArray[np.integer], signals: Sequence[SignalLine]
+) -> tuple[NDArray[np.integer], NDArray[np.uint16]]:
+    """Signals of several samples a frame, shifted ones, and format 8, which holds differences; and their sums."""
     fmt, n = signals[0].fmt, block.shape[1]
     missing = missing_value(fmt)
-    rows: list[NDArray[np.int64]] = []
+    out = np.full((len(signals), n), 0 if missing is None else missing, np.int64)
     sums, column = [], 0
-    for signal in signals:
+    for row, signal in enumerate(signals):
         samples = block[column : column + signal.per_frame].T.reshape(-1).astype(np.int64)
         column += signal.per_frame
         if fmt == 8:
@@ -156,10 +156,8 @@ def _framed(block: NDArray[np.integer], signals: Sequence[SignalLine], checked: 
         mean = np.trunc(frames.sum(axis=1) / signal.per_frame).astype(np.int64)
         if missing is not None:
             mean[(frames == missing).any(axis=1)] = missing
-        rows.append(mean)
-    if checked:
-        _verify(np.array(sums, np.uint16), signals)
-    return np.stack(rows)
+        out[row, : max(0, n - signal.skew)] = mean[signal.skew :]
+    return out, np.array(sums, np.uint16)
 
 
 def _verify(sums: NDArray[np.uint16], signals: Sequence[SignalLine]) -> None:
@@ -172,36 +170,41 @@ def _verify(sums: NDArray[np.uint16], signals: Sequence[SignalLine]) -> None:
             )
 
 
-def _deskewed(block: NDArray[np.integer], signals: Sequence[SignalLine]) -> NDArray[np.integer]:
-    missing = missing_value(signals[0].fmt)
-    out = np.full_like(block, 0 if missing is None else missing)
-    for row, signal in enumerate(signals):
-        n = max(0, block.shape[1] - signal.skew)
-        out[row, :n] = block[row, signal.skew :]
-    return out
+class _Scale:
+    """Integers to mV: (d - baseline) / gain. 24- and 32-bit formats go through double precision."""
 
+    def __init__(self, signals: Sequence[SignalLine], factors: Sequence[float]) -> None:
+        fmt = signals[0].fmt
+        self.missing = missing_value(fmt)
+        baseline = np.array([[s.baseline] for s in signals], np.int64)
+        largest = int(abs(baseline).max())
+        wide = fmt in (8, 24, 32) or largest >= 1 << 23
+        self.kind: Any = np.float64 if wide else np.float32
+        # up to 12 bits leave room in int16 to take the baseline off there, which is cheapest
+        self.early = baseline.astype(np.int16) if fmt in (212, 310, 311) and largest < 1 << 14 else None
+        self.late = baseline.astype(self.kind) if largest and self.early is None else None
+        gain = np.array([[s.gain / f] for s, f in zip(signals, factors)], self.kind)
+        self.gain: Any = gain[0, 0] if (gain == gain[0]).all() else gain  # one number divides fastest
 
-def _physical(
-    block: NDArray[np.integer], signals: Sequence[SignalLine], factors: Sequence[float]
-) -> NDArray[np.float32]:
-    """Integers to mV: (d - baseline) / gain. 24- and 32-bit formats in double precision first."""
-    missing = missing_value(signals[0].fmt)
-    wide = block.dtype.itemsize > 2 or any(abs(s.baseline) >= 1 << 23 for s in signals)
-    kind: Any = np.float64 if wide else np.float32
-    lowest = missing is not None and int(block.min()) == missing
-    absent = block == missing if lowest else None
-    out = block.astype(kind)
-    baseline = np.array([[s.baseline] for s in signals], kind)
-    if baseline.any():
-        out -= baseline
-    gains = {s.gain / f for s, f in zip(signals, factors)}
-    if len(gains) == 1:
-        out /= kind(gains.pop())
-    else:
-        out /= np.array([[s.gain / f] for s, f in zip(signals, factors)], kind)
-    if absent is not None:
-        out[absent] = np.nan
-    return out.astype(np.float32, copy=False)
+    def apply(self, block: NDArray[np.integer], out: NDArray[np.float32]) -> None:
+        """Scale a piece into its place; the piece is used up."""
+        lowest = self.missing is not None and int(block.min()) == self.missing
+        absent = block == self.missing if lowest else None
+        if self.early is not None and block.dtype == np.int16:
+            block -= self.early
+            late = None
+        else:
+            late = self.late if self.early is None else self.early
+        exact: NDArray[Any] = out if self.kind is np.float32 else np.empty(block.shape, self.kind)
+        if late is None:
+            np.divide(block, self.gain, out=exact, dtype=self.kind, casting="unsafe")
+        else:
+            np.subtract(block, late, out=exact, dtype=self.kind, casting="unsafe")
+            exact /= self.gain
+        if exact is not out:
+            out[...] = exact
+        if absent is not None:
+            out[absent] = np.nan
 
 
 def _through_package(
