@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 def command(
     recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of a recipe in the package.")],
+    corpus: Annotated[Path, typer.Option(help="A prepared corpus.")],
+    to: Annotated[Path, typer.Option(help="The run folder; the same again goes on.")],
     values: Annotated[list[str] | None, typer.Argument(help="key=value over the recipe's: steps=100")] = None,
-    corpus: Annotated[Path, typer.Option(help="A prepared corpus.")] = ...,  # type: ignore[assignment]
-    to: Annotated[Path, typer.Option(help="The run folder; the same again goes on.")] = ...,  # type: ignore[assignment]
     split: Annotated[Path | None, typer.Option(help="A fold file of `ecgprior split`.")] = None,
     test_fold: Annotated[int | None, typer.Option(help="Of a cross-validation: the fold left out.")] = None,
     labels: Annotated[str | None, typer.Option(help="Vocabulary to train on, for supervised objectives.")] = None,

@@ -1,0 +1,67 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ecgprior.app.main import app
+from ecgprior.corpus.prepare import prepare
+from ecgprior.corpus.sources.folder import Folder
+from ecgprior.encoders._load import load
+from ecgprior.errors import ColumnMissing, CorpusError, RecipeError, UnknownName
+
+SMALL = ["steps=2", "batch=4", "seconds=2.0", "encoder.size=0.3m", "log_every=1"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    root, rng = tmp_path_factory.mktemp("records"), np.random.default_rng(0)
+    lines = ["path,patient,labels.ptbxl_superclass,fs"]
+    for i in range(20):
+        np.save(root / f"{i}.npy", rng.normal(0, 0.3, (12, 300)).astype(np.float32))
+        lines.append(f"{i}.npy,p{i},{('NORM', 'MI')[i % 2]},100")
+    (root / "records.csv").write_text("\n".join(lines) + "\n")
+    with ThreadPoolExecutor(1) as executor:
+        return prepare([Folder(root)], root.parent / "made", fs=100, executor=executor).path
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, ["pretrain", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_a_recipe_of_the_package_with_values_on_top(corpus, tmp_path):
+    result = run("simclr", *SMALL, "--corpus", corpus, "--to", tmp_path / "run")
+    assert (
+        result.exit_code == 0
+        and f"checkpoint: {tmp_path / 'run' / 'checkpoint'}" in result.output.replace("\n", "")
+    )
+    assert load(tmp_path / "run" / "checkpoint").config["provenance"]["recipe"]["batch"] == 4
+
+
+def test_supervised_takes_labels_and_a_fold(corpus, tmp_path):
+    split = tmp_path / "folds.csv"
+    made = CliRunner().invoke(app, ["split", str(corpus), "--cv", "4", "--to", str(split)])
+    assert made.exit_code == 0, made.output
+    more = ["--corpus", corpus, "--labels", "ptbxl_superclass", "--split", split, "--test-fold", "1"]
+    run("supervised", *SMALL, *more, "--to", tmp_path / "run")
+    config = load(tmp_path / "run" / "checkpoint").config
+    assert config["metrics"]["n_records"] == 10
+    assert config["provenance"]["facts"]["test_fold"] == 1
+    assert "NORM" in config["head"]["labels"]
+
+
+def test_refusals(corpus, tmp_path):
+    there = ["--corpus", corpus, "--to", tmp_path / "run"]
+    with pytest.raises(UnknownName, match="Did you mean 'simclr'"):
+        run("simclrr", *there)
+    with pytest.raises(RecipeError, match="Did you mean 'steps'"):
+        run("simclr", "stesp=3", *there)
+    with pytest.raises(ColumnMissing, match="pass --labels VOCABULARY.*ptbxl_superclass"):
+        run("supervised", *SMALL, *there)
+    with pytest.raises(CorpusError, match="--test-fold needs a fold file"):
+        run("simclr", *there, "--test-fold", "1")
+    with pytest.raises(CorpusError):
+        run("simclr", "--corpus", tmp_path / "absent", "--to", tmp_path / "run")
