@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import RecipeError, unknown_name
 from .draws import Draws
-from .hearts import QRS_AT, QRS_WIDTH, Hearts
+from .hearts import QRS_AT, QRS_WIDTH, Hearts, qrs_leads
 
 CODES = (
     "NORM",
@@ -148,11 +148,9 @@ def _fibrillation(hearts: Hearts, where: NDArray[np.bool_], visit: Draws) -> Non
 
 
 def sokolow_mv(hearts: Hearts) -> NDArray[np.float64]:
-    """S in V1 plus the larger R of V5 and V6: float64, (B,), mV, from the Gaussians on a grid of 4 ms."""
-    time = np.arange(-0.06, 0.10, 0.004)
-    bumps = np.exp(-0.5 * ((time - hearts.qrs_at[..., None]) / hearts.qrs_width[..., None]) ** 2)
-    leads = np.matmul(hearts.lead_field[:, [2, 6, 7]], np.matmul(hearts.qrs.transpose(0, 2, 1), bumps))
-    return np.maximum(-leads[:, 0].min(-1), 0) + leads[:, 1:].max((1, 2))
+    """S in V1 plus the larger R of V5 and V6: float64, (B,), mV, from the Gaussians."""
+    leads = qrs_leads(hearts)
+    return np.maximum(-leads[:, 3].min(-1), 0) + leads[:, 7:].max((1, 2))
 
 
 def _hypertrophy(hearts: Hearts, where: NDArray[np.bool_], patient: Draws) -> None:

@@ -60,6 +60,8 @@ _QRS_TIME, _QRS_SPREAD = 0.89, 0.55
 _QRS_MV = np.array([0.98, 1.14, 1.10])
 _T_EARLIER_S, _P_LATER_S = 0.005, 0.006
 
+_HIGHEST_MV = np.array([2.0, 2.0, 2.0, 2.5, 3.4, 3.4, 3.4, 3.4, 3.0])  # I, II, III, V1–V6: above is no normal heart
+
 PATIENT = ("age", "sex")
 """Uniform draws of a patient that this module uses."""
 
@@ -177,10 +179,20 @@ def draw_hearts(draws: Draws) -> Hearts:
         lead_field=lead_field,
         rr_s=rr.clip(0.61, 1.25),
     )
+    highest = np.abs(qrs_leads(hearts)).max(2) / _HIGHEST_MV
+    hearts.qrs = hearts.qrs / np.maximum(highest.max(1), 1.0)[:, None, None]
     root = np.cbrt(hearts.rr_s)
     wanted = np.clip(hearts.qt_s(), 0.350 * root, np.where(female, 0.455, 0.445) * root)
     hearts.set_qt(wanted, np.ones_like(female))
     return hearts
+
+
+def qrs_leads(hearts: Hearts) -> NDArray[np.float64]:
+    """QRS in I, II, III, V1–V6 on a grid of 4 ms: float64, (B, 9, 55), mV."""
+    time = np.arange(-0.08, 0.14, 0.004)
+    bumps = np.exp(-0.5 * ((time - hearts.qrs_at[..., None]) / hearts.qrs_width[..., None]) ** 2)
+    eight = np.matmul(hearts.lead_field, np.matmul(hearts.qrs.transpose(0, 2, 1), bumps))
+    return np.concatenate([eight[:, :2], eight[:, 1:2] - eight[:, :1], eight[:, 2:]], axis=1)
 
 
 def _sample(age: NDArray, female: NDArray, normal: NDArray) -> NDArray[np.float64]:

@@ -165,7 +165,7 @@ def _delineate(pieces: dict[str, tuple[Float, NDArray]], beat: _Beats, rhythm: R
     for k, (wave, (leads, first)) in enumerate(pieces.items()):
         begin = None
         if wave == "T":
-            begin = np.round((rhythm.time + beat.t_onset_s) * fs).astype(np.int64) - first
+            begin = np.ceil((rhythm.time + beat.t_onset_s) * fs).astype(np.int64) - first
         marks, heights[wave] = _edges(leads, wave, begin)
         points[:, :, k] = marks + first[:, None, None]
         if wave == "T":
