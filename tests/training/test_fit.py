@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from ecgprior.encoders._load import load
 from ecgprior.errors import ColumnMissing, CorpusError, RecipeError, TrainingStopped, describe
+from ecgprior.objectives.simclr import SimCLR
 from ecgprior.objectives.supervised import Supervised
 from ecgprior.training.fit import fit
 from ecgprior.training.log import read_log
@@ -250,3 +251,28 @@ def test_two_processes_equal_one(corpus, recipe, tmp_path):
     two = weights(tmp_path / "two" / "checkpoint")
     for name, value in weights(single).items():
         torch.testing.assert_close(two[name], value, rtol=1e-6, atol=1e-8)
+
+
+def test_an_objective_that_needs_the_next_window_counts_out_short_records(corpus, recipe, tmp_path, monkeypatch):
+    seen = []
+    project = SimCLR._project
+
+    def look(self, batch, rng):
+        seen.append(batch.next.valid.all().item())
+        return project(self, batch, rng)
+
+    monkeypatch.setattr(SimCLR, "needs", frozenset({"next"}))
+    monkeypatch.setattr(SimCLR, "_project", look)
+    fit(recipe(steps=2), corpus, tmp_path / "run")
+    start = read_log(tmp_path / "run" / "log.jsonl")[0]
+    short = int((corpus.index["n_samples"] < 400).sum())
+    assert 0 < short == start["n_counted_out"] and start["n_records"] == 24 - short
+    assert seen == [True] * 4
+    with pytest.raises(CorpusError, match="needs two windows side by side"):
+        fit(recipe(seconds=5.0), corpus, tmp_path / "long")
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(corpus, recipe, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingStopped, match="expected one that can be written"):
+        fit(recipe(), corpus, tmp_path / "file" / "run")
