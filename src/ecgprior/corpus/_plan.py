@@ -18,7 +18,7 @@ from .catalog import catalog
 from .shards import VERSION
 from .sources.base import Source
 
-_SMALLEST, _LARGEST, _PARTS = 32, 512, 64
+_SMALLEST, _LARGEST, _PARTS = 64, 512, 64
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Plan:
 
     @classmethod
     def of(cls, table: pl.DataFrame, *, fs: float, seconds: float, leads: tuple[str, ...]) -> Plan:
-        """The plan for a catalog: about 64 parts, of 32 to 512 records."""
+        """The plan for a catalog: about 64 parts, of 64 to 512 records."""
         size = max(_SMALLEST, min(_LARGEST, -(-table.height // _PARTS)))
         sums = [sha256(piece.write_ndjson()) for piece in table.iter_slices(8192)]
         return cls(fs, seconds, leads, table.height, size, digest_json(sums))

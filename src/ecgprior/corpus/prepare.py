@@ -199,7 +199,7 @@ def _load(source: Source, path: str, fs: float, leads: tuple[str, ...]) -> tuple
                 return f"no lead of the corpus: expected one of {', '.join(leads)}, got {', '.join(record.leads)}"
             if record.leads != leads:
                 record = record.pick(leads)
-            if np.isinf(record.signal).any():  # a filter would spread it over the lead
+            if not np.isfinite(record.signal.sum()) and np.isinf(record.signal).any():  # filters would spread it
                 record = record.with_(
                     signal=np.where(np.isinf(record.signal), np.float32(np.nan), record.signal)
                 )

@@ -7,6 +7,7 @@ pickled corpus is its path, so worker processes receive it for nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..errors import CorpusError, ShardBroken, nearest, where
-from ..provenance import digest_json, digest_pairs, sha256
+from ..provenance import digest_json, digest_pairs
 from ..record.record import Patient, Record, canonical_lead
 from . import tables
 
@@ -188,7 +189,7 @@ class Corpus:
             except ShardBroken:
                 bad.append(names[row])
                 continue
-            if sha256(stored.tobytes()) != sums[row]:
+            if hashlib.sha256(stored.data.cast("B")).hexdigest() != sums[row]:
                 bad.append(names[row])
         return bad
 
@@ -336,7 +337,7 @@ class ShardWriter:
         present, stored, scale, n_missing = quantise(signal)
         if not len(present):
             return None
-        data = stored.tobytes()
+        data = np.ascontiguousarray(stored).data.cast("B")
         self.file.write(data)
         entry = {
             "n_samples": signal.shape[1],
@@ -344,9 +345,9 @@ class ShardWriter:
             "offset": self.offset,
             "scale": scale.tolist(),
             "n_missing": n_missing,
-            "sha256": sha256(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
         }
-        self.offset += len(data)
+        self.offset += data.nbytes
         return entry
 
 
@@ -378,8 +379,7 @@ def quantise(
     scale = np.where(largest > 0, largest, 1.0).astype(np.float32) / np.float32(32767)
     scale = np.maximum(scale, np.finfo(np.float32).tiny)
     scaled = signal * (1 / scale)[:, None]
-    np.rint(scaled, out=scaled)
-    stored = np.clip(scaled, -32767, 32767, out=scaled).astype("<i2")
+    stored = np.rint(scaled, out=scaled).astype("<i2")  # at most 32767: the scale is the largest / 32767
     if missing is None:
         return present, stored, scale, 0
     stored[missing] = MISSING
