@@ -203,6 +203,11 @@ def test_signals_never_break_it(loaded):
     assert np.isfinite(loaded.embed(holes, fs=FS)).all()
 
 
+def test_an_unknown_device_is_said(checkpoint):
+    with pytest.raises(CheckpointError, match="got 'abacus'"):
+        load(checkpoint, "abacus")
+
+
 def test_too_short_for_its_encoder(tmp_path):
     from ecgprior.encoders._build import build_encoder
     from ecgprior.encoders._load import save_checkpoint

@@ -1,4 +1,9 @@
-"""Export of an encoder to ONNX: one graph for any batch size and length."""
+"""Export of an encoder to ONNX: one graph for any batch size and length.
+
+By PyTorch's older, tracing exporter: the newer one (tried with 2.13) cannot see that a mask cut in strides is as
+long as a convolution's output for every length, and fixes the length or refuses. The tests hold the file against
+PyTorch at several lengths.
+"""
 
 from __future__ import annotations
 

@@ -56,8 +56,7 @@ class TorchModel:
         both.load_state_dict(state)
         if encoder.dim != spec.dim:
             raise CheckpointError(f"checkpoint '{folder}': field 'dim' is {spec.dim}, the encoder has {encoder.dim}")
-        both.eval().requires_grad_(False).to(device)
-        self.encoder, self.head, self.device = encoder, head, torch.device(device)
+        self.encoder, self.head, self.device = encoder, head, _device(both.eval().requires_grad_(False), device)
 
     @torch.inference_mode()
     def run(
@@ -68,6 +67,16 @@ class TorchModel:
         pooled = self.encoder(*inputs).pooled
         logits = None if self.head is None else self.head(pooled).float().cpu().numpy()
         return pooled.float().cpu().numpy(), logits
+
+
+def _device(module: nn.Module, name: str) -> torch.device:
+    """Move the module there."""
+    try:
+        module.to(name)
+    except (RuntimeError, AssertionError) as error:
+        text = str(error).splitlines()[0]
+        raise CheckpointError(f"device: expected one that PyTorch has here, got '{name}': {text}") from None
+    return torch.device(name)
 
 
 def difference(expected: dict[str, Tensor], got: dict[str, Tensor]) -> str:
