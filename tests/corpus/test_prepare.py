@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgprior.corpus import _plan, prepare as room
+from ecgprior.corpus import _plan
+from ecgprior.corpus import prepare as room
 from ecgprior.corpus.catalog import open_source
 from ecgprior.corpus.prepare import prepare
 from ecgprior.corpus.shards import Corpus
@@ -132,11 +134,13 @@ def test_a_dask_cluster_writes_the_same_bytes(on_disk, tmp_path):
     distributed = pytest.importorskip("distributed")
     source = open_source("folder", on_disk(7))
     prepare([source], tmp_path / "here", fs=100, workers=1)
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
-    ) as cluster:
-        with dask_executor(cluster.scheduler_address) as executor:
-            prepare([source], tmp_path / "dask", fs=100, executor=executor)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
+        ) as cluster,
+        dask_executor(cluster.scheduler_address) as executor,
+    ):
+        prepare([source], tmp_path / "dask", fs=100, executor=executor)
     assert contents(tmp_path / "dask") == contents(tmp_path / "here")
 
 
@@ -159,7 +163,7 @@ def test_an_interruption_loses_and_doubles_nothing(on_disk, tmp_path, monkeypatc
                     tmp_path / "c",
                     fs=100,
                     workers=1,
-                    progress=lambda d, *_: d == moment and stop(),
+                    progress=lambda d, *_, at=moment: d == at and stop(),
                 )
         patch.setattr(room, "finish", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -171,27 +175,38 @@ def test_an_interruption_loses_and_doubles_nothing(on_disk, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_sigkill_at_several_moments(on_disk, tmp_path, workers, monkeypatch):
+def test_sigkill_at_several_moments(on_disk, tmp_path, monkeypatch):
+    """A real command with two worker processes, killed before, within and after the parts, then left to finish."""
     monkeypatch.undo()
-    folder, to = on_disk(200), tmp_path / "c"
-    command = [sys.executable, "-m", "ecgprior", "prepare", f"folder={folder}", "--rate", "100", "--workers"]
-    command += [str(workers), "--to", str(to)]
+    folder, to = on_disk(260), tmp_path / "c"
+    command = [sys.executable, "-m", "ecgprior", "prepare", f"folder={folder}", "--rate", "100"]
+    command += ["--workers", "2", "--to", str(to)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    for n_parts in (0, 2, 5):
+    for reached, count in (
+        ("plan.json", 1),
+        ("shards/.*.part", 1),
+        ("parts/?????.parquet", 2),
+        ("index.parquet", 1),
+    ):
         process = subprocess.Popen(command, **quiet)
-        while process.poll() is None and not (to / "plan.json").is_file():
-            time.sleep(0.001)
-        while process.poll() is None and len(list(to.glob("parts/?????.parquet"))) < n_parts:
-            time.sleep(0.001)
+        while process.poll() is None and len(list(to.glob(reached))) < count:
+            time.sleep(0.0005)
         process.send_signal(signal.SIGKILL)
         process.wait()
     subprocess.run(command, check=True, **quiet)
     corpus = Corpus(to)
-    assert corpus.index["record"].to_list() == [f"folder/r{i}" for i in range(200)]
-    assert corpus.broken() == [] and not list(to.rglob("*.part"))
+    assert corpus.index["record"].to_list() == [f"folder/r{i}" for i in range(260)]
+    assert corpus.broken() == [] and not list(to.rglob("*.part")) and not (to / "parts").exists()
     wanted = prepare([Folder(folder)], tmp_path / "whole", fs=100, workers=1)
     assert contents(to) == contents(wanted.path) and corpus.digest == wanted.digest
+
+
+def test_a_source_travels_without_its_table(on_disk):
+    source = Folder(on_disk(3))
+    list(source.rows())
+    before = len(pickle.dumps(Folder(source.root)))
+    assert source.load("r0").fs == 100 and "options" in vars(source)
+    assert len(pickle.dumps(source)) == before
 
 
 def test_a_full_disk_is_said_and_the_same_call_goes_on(on_disk, tmp_path, monkeypatch):
@@ -288,9 +303,8 @@ def test_nothing_readable_is_an_error_and_the_reasons_stay(make_source, tmp_path
 def test_two_preparations_at_a_time_are_refused(ecg, make_source, tmp_path):
     pytest.importorskip("fcntl")
     (tmp_path / "c").mkdir()
-    with _plan.locked(tmp_path / "c"):
-        with pytest.raises(CorpusError, match="another preparation"):
-            prepare([make_source({"a": ecg(1)})], tmp_path / "c", workers=1)
+    with _plan.locked(tmp_path / "c"), pytest.raises(CorpusError, match="another preparation"):
+        prepare([make_source({"a": ecg(1)})], tmp_path / "c", workers=1)
 
 
 def test_what_a_killed_run_left_half_written_is_swept(ecg, make_source, tmp_path):

@@ -132,7 +132,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
     """Write ``plan.json`` when it is not there, make the folders, and sweep what a killed run left half-written."""
     if not (folder / "plan.json").is_file():
         write_json(folder / "plan.json", plan.to_json())
-    for name in ("shards", "parts"):
+    for name in (".", "shards", "parts"):
         (folder / name).mkdir(exist_ok=True)
         for left in (folder / name).glob(".*.part"):
             left.unlink(missing_ok=True)

@@ -12,9 +12,11 @@ a cluster they must see it (and the sources) under the same path.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -108,8 +110,27 @@ class Part:
     folder: Path
     fs: float
     leads: tuple[str, ...]
-    sources: dict[int, Source]
+    sources: dict[int, _Held]
     rows: list[tuple[str, int, str]]
+
+
+class _Held:
+    """A source on its way to other processes: each of them opens it once, not once a part."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @cached_property
+    def _data(self) -> bytes:
+        return pickle.dumps(self.source)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _held, (self._data,)
+
+
+@lru_cache(maxsize=32)
+def _held(data: bytes) -> _Held:
+    return _Held(pickle.loads(data))
 
 
 def _run_parts(
@@ -138,7 +159,8 @@ class _Parts:
     def __init__(
         self, sources: Sequence[Source], table: pl.DataFrame, folder: Path, plan: Plan, todo: list[int]
     ) -> None:
-        self.sources, self.table, self.folder, self.plan, self.todo = sources, table, folder, plan, todo
+        self.sources = [_Held(source) for source in sources]
+        self.table, self.folder, self.plan, self.todo = table, folder, plan, todo
 
     def __len__(self) -> int:
         return len(self.todo)
@@ -174,7 +196,7 @@ def prepare_part(part: Part) -> tuple[int, int]:
         with atomic_open(part.folder / shard_name(part.number), "wb") as file:
             writer = ShardWriter(file, part.leads)
             for name, instance, path in part.rows:
-                loaded = _load(part.sources[instance], path, part.fs, part.leads)
+                loaded = _load(part.sources[instance].source, path, part.fs, part.leads)
                 if isinstance(loaded, str):
                     entries.append({"record": name, "reason": loaded})
                     continue
@@ -199,7 +221,9 @@ def _load(source: Source, path: str, fs: float, leads: tuple[str, ...]) -> tuple
                 return f"no lead of the corpus: expected one of {', '.join(leads)}, got {', '.join(record.leads)}"
             if record.leads != leads:
                 record = record.pick(leads)
-            if not np.isfinite(record.signal.sum()) and np.isinf(record.signal).any():  # filters would spread it
+            if (
+                not np.isfinite(record.signal.sum()) and np.isinf(record.signal).any()
+            ):  # filters would spread it
                 record = record.with_(
                     signal=np.where(np.isinf(record.signal), np.float32(np.nan), record.signal)
                 )

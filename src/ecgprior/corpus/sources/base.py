@@ -10,8 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from ...errors import CorpusError, FormatBroken, where
 from ...record.record import Record
@@ -111,7 +112,9 @@ class Source(ABC):
         with where(f"{self.name} record '{row_path}'"):
             pure = PurePosixPath(row_path)
             if pure.is_absolute() or ".." in pure.parts or "\\" in row_path:
-                raise FormatBroken(f"path '{row_path}' leads out of the source's folder: expected one below it")
+                raise FormatBroken(
+                    f"path '{row_path}' leads out of the source's folder: expected one below it"
+                )
             return self.read(self.root / row_path)
 
     def require(self) -> None:
@@ -131,6 +134,16 @@ class Source(ABC):
             listed = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "") if seen else "an empty folder"
             expected = "; ".join(line.strip() for line in self.layout.strip().splitlines())
             raise CorpusError(f"source '{self.name}': expected {expected} – got {listed} in '{self.root}'.")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is computed once on demand: every process reads its own table."""
+        computed = {
+            name
+            for kind in type(self).__mro__
+            for name, v in vars(kind).items()
+            if isinstance(v, cached_property)
+        }
+        return {name: value for name, value in vars(self).items() if name not in computed}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.root)!r})"
