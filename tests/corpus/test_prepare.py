@@ -209,6 +209,31 @@ def test_a_source_travels_without_its_table(on_disk):
     assert len(pickle.dumps(source)) == before
 
 
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_records(on_disk, tmp_path):
+    """20 and 300 records of 300 s at 100 Hz, 1.4 MB each in float32: less than 40 MB apart.
+
+    All are one recording, so the search for duplicates is told that none are alike: it would read every shard, and
+    what is mapped into memory counts although the system may drop it.
+    """
+    pytest.importorskip("resource")
+    folder = on_disk(1, seconds=300)
+    code = (
+        "import resource, sys; from ecgprior.corpus.prepare import prepare;"
+        "from ecgprior.corpus.sources.folder import Folder;"
+        "import ecgprior.corpus._finish as room; import numpy; room.groups = lambda prints, _: numpy.arange(len(prints));"
+        "prepare([Folder(sys.argv[1])], sys.argv[2], fs=100, workers=1);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peak = []
+    for count in (20, 300):
+        rows = "".join(f"r0,x{i}\n" for i in range(count))
+        (folder / "records.csv").write_text(f"path,record\n{rows}", encoding="utf-8")
+        command = [sys.executable, "-c", code, str(folder), str(tmp_path / f"c{count}")]
+        peak.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024)
+    assert peak[1] - peak[0] < 40, peak
+
+
 def test_a_full_disk_is_said_and_the_same_call_goes_on(on_disk, tmp_path, monkeypatch):
     folder = on_disk(8)
     add = room.ShardWriter.add
