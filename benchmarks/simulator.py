@@ -162,12 +162,15 @@ def draw(real: pl.DataFrame, made: pl.DataFrame, to: Path) -> None:
     groups["times"] = [n for n in real.columns if n not in taken]
     for group, names in groups.items():
         figure = Figure(figsize=(15, 9), layout="constrained")
-        for axes, name in zip(figure.subplots(3, 4).flat, names):
+        panels = list(figure.subplots(3, 4).flat)
+        for axes, name in zip(panels, names):
             a, b = real[name].to_numpy(), made[name].to_numpy()
             bins = np.linspace(*np.quantile(np.concatenate([a, b]), [0.002, 0.998]), 32)
             axes.hist(a, bins, density=True, alpha=0.5, label="PTB-XL NORM", color="tab:blue")
             axes.hist(b, bins, density=True, alpha=0.5, label="simulated NORM", color="tab:orange")
             axes.set_title(name)
+        for axes in panels[len(names) :]:
+            axes.remove()
         figure.axes[0].legend()
         figure.savefig(to / f"simulator-{group}.png", dpi=60)
 

@@ -70,6 +70,12 @@ def test_a_label_that_is_none_is_refused(folder, tmp_path):
         catalog([open_source("simulated", tmp_path)])
 
 
+def test_a_target_that_is_a_file_is_said_so(tmp_path):
+    (tmp_path / "x").write_text("")
+    with pytest.raises(CorpusError, match="cannot write"):
+        CliRunner().invoke(app, ["simulate", "--to", str(tmp_path / "x"), "--n", "1"], catch_exceptions=False)
+
+
 def test_causes_that_cannot_be_are_one_line(tmp_path):
     from ecgprior.errors import RecipeError
 

@@ -105,15 +105,16 @@ def test_truth_is_what_a_ruler_finds_in_a_clean_ecg():
             x = ecg.record.lead(lead)
             level = x[int(ecg.delineation.global_[3, 1, 0]) - 4]
             qrs = x[beat - 30 : beat + 35] - level
-            assert qrs.max() == pytest.approx(ecg.truth[f"r_{lead}_mv"], abs=0.1, rel=0.1)
-            assert qrs.min() == pytest.approx(ecg.truth[f"s_{lead}_mv"], abs=0.1, rel=0.1)
+            for height, key in ((qrs.max(), "r"), (qrs.min(), "s")):
+                true = ecg.truth[f"{key}_{lead}_mv"]
+                assert abs(height - true) < 0.1 + 0.1 * abs(true)  # breathing, and the end of P under QRS
 
 
 def test_normals_are_normal_in_their_truth():
     for ecg in simulate(60, seed=12, causes=["NORM"]):
         truth = ecg.truth
         assert 44 < truth["rate_bpm"] < 106 and 100 < truth["pr_ms"] < 225
-        assert 55 < truth["qrs_ms"] < 120 and 330 < truth["qtc_ms"] < 465
+        assert 60 < truth["qrs_ms"] < 122 and 330 < truth["qtc_ms"] < 465
         assert truth["sokolow_mv"] < 3.65
 
 

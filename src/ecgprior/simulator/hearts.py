@@ -58,7 +58,7 @@ _LOGS = ("ln_qrs_mv", "ln_t_mv", "ln_p_mv", "ln_qrs_scale", "ln_t_scale", "ln_p_
 _REST = 0.6
 _QRS_TIME, _QRS_SPREAD = 0.89, 0.55
 _QRS_MV = np.array([0.98, 1.14, 1.10])
-_T_EARLIER_S, _P_LATER_S = 0.005, 0.006
+_T_EARLIER_S, _P_LATER_S = 0.005, 0.010
 
 _HIGHEST_MV = np.array([2.0, 2.0, 2.0, 2.5, 3.4, 3.4, 3.4, 3.4, 3.0])  # I, II, III, V1–V6: above is no normal heart
 
@@ -128,9 +128,9 @@ class Hearts:
         self.gate_s = self.qrs_at[:, 5].copy()
 
     def qt_s(self) -> NDArray[np.float64]:
-        """QT estimated from the Gaussians (QRS onset to two widths after the last of T): float64, (B,), s."""
+        """QT estimated from the Gaussians (to 2.25 widths after the last of T): float64, (B,), s."""
         onset = self.qrs_at[:, 0] - 1.7 * self.qrs_width[:, 0]
-        return self.t_at + (T_AT[-1] + 2.0 * T_WIDTH[-1]) * self.t_scale - onset
+        return self.t_at + (T_AT[-1] + 2.25 * T_WIDTH[-1]) * self.t_scale - onset
 
     def set_qt(self, qt_s: NDArray[np.float64], where: NDArray[np.bool_]) -> None:
         """Move T so that :meth:`qt_s` gives `qt_s` in the hearts named by `where`."""
@@ -148,7 +148,7 @@ def draw_hearts(draws: Draws) -> Hearts:
     Notes
     -----
     Ages 18–90, both sexes alike often. Rate is kept within 48–98 bpm, PR within about 115–205 ms, QT corrected after
-    Fridericia within about 350–450 ms.
+    Fridericia within about 350–460 ms.
     """
     age = 18 + 72 * (0.55 * draws.uniform("age") + 0.45 * (1 - (1 - draws.uniform("age")) ** 0.6))
     female = draws.uniform("sex") < 0.5
@@ -159,7 +159,7 @@ def draw_hearts(draws: Draws) -> Hearts:
     lead_field = take(24).reshape(-1, 8, 3)
     gains = np.exp(take(3))[:, :, None, None]
     scale, t_scale, p_scale, t_at, p_before, rr = np.exp(take(6)).T
-    scale = _QRS_TIME * scale.clip(0.7, 1.3) ** _QRS_SPREAD
+    scale = _QRS_TIME * scale.clip(0.7, 1.2) ** _QRS_SPREAD
     t_scale, p_scale = t_scale.clip(0.65, 1.4), p_scale.clip(0.6, 1.4)
     p_start = p_before - _P_LATER_S + (P_WIDTH[0] * 2 - P_AT[0]) * p_scale  # PR within 115–205 ms
     qrs_start = 0.047 * scale
@@ -182,7 +182,7 @@ def draw_hearts(draws: Draws) -> Hearts:
     highest = np.abs(qrs_leads(hearts)).max(2) / _HIGHEST_MV
     hearts.qrs = hearts.qrs / np.maximum(highest.max(1), 1.0)[:, None, None]
     root = np.cbrt(hearts.rr_s)
-    wanted = np.clip(hearts.qt_s(), 0.350 * root, np.where(female, 0.455, 0.445) * root)
+    wanted = np.clip(hearts.qt_s(), 0.350 * root, np.where(female, 0.453, 0.443) * root)
     hearts.set_qt(wanted, np.ones_like(female))
     return hearts
 

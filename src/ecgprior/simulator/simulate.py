@@ -46,7 +46,8 @@ class Simulated:
     truth : dict of str to float
         ``rate_bpm``, ``rr_sd_ms``, ``pr_ms``, ``qrs_ms``, ``qt_ms``, ``qtc_ms`` (Fridericia), ``p_ii_mv``,
         ``sokolow_mv``; and per lead ``r_V1_mv``, ``s_V1_mv``, ``t_V1_mv``, ``st_V1_mv`` (60 ms after QRS), …:
-        medians over the beats of kind ``"N"``; NaN where nothing can be said (PR in fibrillation).
+        medians over the beats of kind ``"N"``, each wave against its own zero, before noise; NaN where nothing
+        can be said (PR in fibrillation).
     """
 
     record: Record

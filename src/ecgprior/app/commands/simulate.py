@@ -22,18 +22,23 @@ def command(
 
     The folder is a source: ecgprior prepare simulated=DIR --to CORPUS.
     """
-    from ...errors import where
+    from ...errors import CorpusError, EcgpriorError, where
     from ...provenance import provenance, write_json
     from ...simulator.simulate import simulate
     from ..progress import progress_bar
 
     chosen = None if causes is None else [code.strip() for code in causes.split(",") if code.strip()]
     ecgs = simulate(n, seed=seed, fs=rate, seconds=seconds, causes=chosen, noise=noise)
-    with where(f"folder '{to}'"), progress_bar("simulate") as move:
-        rows = _write_records(ecgs, to, n, fiducials, move)
-        _write_table(rows, to)
     asked: dict[str, Any] = {"n": n, "seed": seed, "rate": rate, "seconds": seconds, "causes": chosen}
-    write_json(to / "simulated.json", {"simulate": asked | {"noise": noise}, **provenance()})
+    with where(f"folder '{to}'"), progress_bar("simulate") as move:
+        try:
+            rows = _write_records(ecgs, to, n, fiducials, move)
+            _write_table(rows, to)
+            write_json(to / "simulated.json", {"simulate": asked | {"noise": noise}, **provenance()})
+        except OSError as error:
+            if isinstance(error, EcgpriorError):
+                raise
+            raise CorpusError(f"cannot write: expected a folder with room and permission, got {error}") from error
     typer.echo(f"{to}: {n} simulated ECGs of {len({row['patient'] for row in rows})} simulated patients")
 
 
