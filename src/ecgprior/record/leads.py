@@ -21,14 +21,24 @@ from .record import LEADS, Record
 
 LIMB = LEADS[:6]
 
-# Each row is an equation, "sum of coefficient × lead = 0", over I, II, III, aVR, aVL, aVF.
+# Each row is an equation, "sum of coefficient × lead = 0", over I, II, III, aVR, aVL, aVF: whichever leads a file
+# has, the equations among them are here.
 _EQUATIONS = np.array(
     [
         [1.0, -1.0, 1.0, 0.0, 0.0, 0.0],  # I + III = II
         [0.0, 0.0, 0.0, 1.0, 1.0, 1.0],  # aVR + aVL + aVF = 0
         [0.5, 0.5, 0.0, 1.0, 0.0, 0.0],  # aVR = -(I + II)/2
+        [1.0, 0.0, 0.5, 1.0, 0.0, 0.0],  # aVR = -I - III/2
+        [0.0, 1.0, -0.5, 1.0, 0.0, 0.0],  # aVR = III/2 - II
         [-0.5, 0.0, 0.5, 0.0, 1.0, 0.0],  # aVL = (I - III)/2
+        [-1.0, 0.5, 0.0, 0.0, 1.0, 0.0],  # aVL = I - II/2
+        [0.0, -0.5, 1.0, 0.0, 1.0, 0.0],  # aVL = II/2 - III
         [0.0, -0.5, -0.5, 0.0, 0.0, 1.0],  # aVF = (II + III)/2
+        [0.5, -1.0, 0.0, 0.0, 0.0, 1.0],  # aVF = II - I/2
+        [-0.5, 0.0, -1.0, 0.0, 0.0, 1.0],  # aVF = III + I/2
+        [1.5, 0.0, 0.0, 1.0, -1.0, 0.0],  # aVL - aVR = 3/2 I
+        [0.0, 1.5, 0.0, 1.0, 0.0, -1.0],  # aVF - aVR = 3/2 II
+        [0.0, 0.0, 1.5, 0.0, 1.0, -1.0],  # aVF - aVL = 3/2 III
     ]
 )
 _FLAT_MV = 0.01  # a lead whose standard deviation is below says nothing about its gain or label
@@ -115,7 +125,7 @@ def check_leads(record: Record, tolerance: float = 0.1) -> LeadCheck:
     -----
     Explanations are tried from the simplest: exchanged labels, one inverted lead, one lead with a wrong
     gain, several leads with wrong gains. An explanation counts when it brings the residual under the
-    tolerance; the first that does is named. Damaged single samples (above the 95th percentile of the
+    tolerance; the first that does is named. Damaged single samples (above the 99th percentile of the
     residual) take no part.
 
     Examples
@@ -141,7 +151,7 @@ def check_leads(record: Record, tolerance: float = 0.1) -> LeadCheck:
     residuals = np.abs(residuals - np.median(residuals, axis=1, keepdims=True))
     worst = residuals.max(axis=0)
     residual = float(np.percentile(residuals, 95, axis=1).max())
-    x = x[:, worst <= np.percentile(worst, 95)]
+    x = x[:, worst <= np.percentile(worst, 99)]
     x -= x.mean(axis=1, keepdims=True)
     spread = x.std(axis=1)
     limit = max(0.02, tolerance * float(spread[known].mean()))

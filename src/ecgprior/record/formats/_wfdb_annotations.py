@@ -155,7 +155,9 @@ def encode_annotations(marks: Annotations, leads: Sequence[str]) -> bytes:
         A symbol or lead is unknown, a mark is out of order or a text is longer than 1023 bytes.
     """
     out = bytearray()
-    time, channel = 0, 0
+    numbers = {lead: number for number, lead in enumerate(leads)}
+    numbered = any(lead is not None for lead in marks.lead)
+    time, channel = 0, -1
     for sample, symbol, lead, note in zip(marks.sample.tolist(), marks.symbol, marks.lead, marks.note):
         code = _CODE.get(symbol)
         if code is None and symbol[:1] == "[" and symbol[1:-1].isdecimal() and 0 < int(symbol[1:-1]) < _SKIP:
@@ -174,10 +176,10 @@ def encode_annotations(marks: Annotations, leads: Sequence[str]) -> bytes:
             )
             step = 0
         out += bytes((step & 0xFF, code << 2 | step >> 8))
-        wanted = channel if lead is None else list(leads).index(lead) if lead in leads else -1
+        wanted = 0xFF if lead is None else numbers.get(lead, -1)  # 255 = no one signal
         if wanted < 0:
             raise RecordError(f"annotation at sample {sample}: lead '{lead}' is not in the record")
-        if wanted != channel or (lead is not None and wanted == 0 and not out.count(bytes((0, _CHN << 2)))):
+        if numbered and wanted != channel:
             channel = wanted
             out += bytes((channel, _CHN << 2))
         text = note.encode()

@@ -115,7 +115,7 @@ def _values(
         for start in range(0, n, frames):
             count = min(frames, n - start)
             data = buffer[: bytes_needed(fmt, count * columns)]
-            if not _filled(file, memoryview(data)):
+            if not _filled(file, data.data):
                 raise FormatBroken(f"'{os.path.basename(path)}' shrank while it was read")
             block = decode(fmt, data, count * columns, columns)
             if simple:

@@ -25,7 +25,17 @@ from .base import MAX_VALUES, broken, existing, from_array, head
 SUFFIXES = (".h5", ".hdf5")
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _DATASETS = ("tracings", "ecg", "signal", "feats", "val", "data")
-_ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, EOFError)
+_ERRORS = (
+    OSError,
+    KeyError,
+    IndexError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    OverflowError,
+    EOFError,
+)
 
 
 def sniff(path: str | Path) -> bool:
@@ -86,11 +96,9 @@ def read_row(
     file = existing(path)
     with opened(file) as h5:
         dataset = _dataset(h5)
-        array = np.asarray(dataset[row] if dataset.ndim == 3 and row is not None else _whole(dataset, row))
+        array = _read(dataset, row)
         attributes = {key: _plain(value) for key, value in dataset.attrs.items()}
         name = _name(h5, dataset, row, file)
-    if array.size > MAX_VALUES:
-        raise FormatBroken(f"'{file}' holds too much: expected at most {MAX_VALUES} values, got {array.size}")
     if trim:
         array = trimmed(array)
     own = attributes.get("leads")
@@ -180,22 +188,24 @@ def _dataset(h5: Any) -> Any:
     return next(iter(arrays.values()))
 
 
-def _whole(dataset: Any, row: int | None) -> NDArray:
-    if dataset.ndim == 3:
-        if dataset.shape[0] != 1:
+def _read(dataset: Any, row: int | None) -> NDArray:
+    """One recording; its declared shape is judged first, for a sparse file may declare any."""
+    shape = dataset.shape
+    if dataset.ndim == 2:
+        if row not in (None, 0):
+            raise ReadError(f"row {row}: expected none or 0, since the file holds one recording")
+        place: Any = ...
+    elif row is None and shape[0] != 1:
+        raise ReadError(f"this file holds {shape[0]} recordings: name one as 'file.hdf5#row', row from 0")
+    else:
+        place = row or 0
+        if place >= shape[0]:
             raise ReadError(
-                f"this file holds {dataset.shape[0]} recordings: name one as 'file.hdf5#row', row from 0"
+                f"row {row}: expected 0 to {shape[0] - 1}, since the file holds {shape[0]} recordings"
             )
-        return _whole_row(dataset, 0)
-    if row not in (None, 0):
-        raise ReadError(f"row {row}: expected none or 0, since the file holds one recording")
-    return _whole_row(dataset, ...)
-
-
-def _whole_row(dataset: Any, row: Any) -> NDArray:
-    if np.prod(dataset.shape, dtype=np.float64) > MAX_VALUES:  # a sparse file may declare any shape
-        raise FormatBroken(f"HDF5: expected at most {MAX_VALUES} values, got shape {dataset.shape}")
-    return dataset[row]
+    if np.prod(shape[-2:], dtype=np.float64) > MAX_VALUES:
+        raise FormatBroken(f"HDF5: expected at most {MAX_VALUES} values a recording, got shape {shape}")
+    return np.asarray(dataset[place])
 
 
 def _name(h5: Any, dataset: Any, row: int | None, file: Path) -> str:
