@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from ..errors import CorpusError, RecipeError, where
@@ -100,7 +101,7 @@ def benchmark(
     from ..corpus.shards import Corpus
 
     recipe = _recipe(recipe)
-    corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
+    corpus = Corpus(corpus) if isinstance(corpus, str | Path) else corpus
     setting = open_setting(recipe, corpus, Path(to), work=work, device=device)
     store = CellStore(Path(to))
     todo = [name for name in setting.cells() if finished_cell(setting, store, name) is None]
@@ -126,13 +127,15 @@ def open_setting(
 ) -> Setting:
     """Check recipe, corpus and result folder against each other; makes ``folds.csv`` and ``manifest.json``."""
     arms = resolve_arms(recipe)
+    for task in recipe.tasks:  # every refusal comes before anything is written
+        with where(f"task '{task.name}'"):
+            task.matrix(corpus.index)
     to.mkdir(parents=True, exist_ok=True)
     before = read_manifest(to)
     folds, notes = _folds(recipe, corpus.index, to, before)
     folder = Path(work) if work is not None else to / "work"
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(recipe, arms, corpus, folds, folder, device)
-    supervised_labels = setting.truth  # every refusal of a task comes here, before the first step
     plain = to_plain(recipe) | {"arms": [{**to_plain(a.arm), "pretrain_values": a.values} for a in arms]}
     present = set(corpus.index["source"])
     manifest = {
@@ -145,9 +148,9 @@ def open_setting(
             task.name: {
                 "kept": {n: int((y[:, c] == 1).sum()) for c, n in enumerate(names)},
                 "dropped": task.dropped(corpus.index),
-                "records": int((y == y).any(axis=1).sum()),
+                "records": int((~np.isnan(y)).any(axis=1).sum()),
             }
-            for task, (names, y) in zip(recipe.tasks, supervised_labels.values(), strict=True)
+            for task, (names, y) in zip(recipe.tasks, setting.truth.values(), strict=True)
         },
         "unlabelled": {s: s in present for s in recipe.unlabelled_sources},
         "corpus": corpus.digest,
