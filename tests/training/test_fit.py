@@ -145,12 +145,21 @@ def test_supervised_learns_and_its_head_is_kept(corpus, recipe, labels, names, t
     assert macro_auroc(scores, labels[1][18:]) == pytest.approx(best["auroc"], abs=1e-6)
 
 
-def test_patience_stops_early_and_survives_a_resume(corpus, recipe, labels, names, tmp_path):
+def test_patience_stops_early(corpus, recipe, labels, names, tmp_path):
     values = recipe(BCE, steps=40, validate_every=1, patience=2, optimiser={"lr": 1e-6})
     more = {"train": names[:18], "validation": names[18:], "labels": labels}
     fit(values, corpus, tmp_path / "run", **more)
     steps = [line["step"] for line in read_log(tmp_path / "run" / "log.jsonl") if line["event"] == "step"]
     assert steps[-1] < 40
+    metrics = load(tmp_path / "run" / "checkpoint").config["metrics"]
+    assert metrics["steps"] == steps[-1] and metrics["view_passes"] == 8 * steps[-1]
+
+
+def test_of_fewer_records_than_a_batch_each_gives_one_window(corpus, recipe, names, tmp_path):
+    fit(recipe(batch=63, accumulate=3, steps=1), corpus, tmp_path / "run", train=names[:11])
+    assert read_log(tmp_path / "run" / "log.jsonl")[0]["batch"] == 9
+    with pytest.raises(CorpusError, match="at least 3 usable records"):
+        fit(recipe(batch=63, accumulate=3, steps=1), corpus, tmp_path / "few", train=names[:2])
 
 
 def test_validation_without_a_head_is_the_loss(corpus, recipe, names, tmp_path):

@@ -72,7 +72,8 @@ class PretrainRecipe(Part):
     steps : int
         Optimiser steps.
     batch : int
-        Windows an optimiser step, over all processes and accumulated parts.
+        Windows an optimiser step, over all processes and accumulated parts. No record is twice in a step: of
+        fewer training records than this each gives one, and the log's first line says how many there are.
     accumulate : int, default 1
         Parts into which a step is cut to save memory. A contrastive objective sees only the negatives of
         its part.

@@ -59,6 +59,7 @@ class Run:
     seconds: float = 0.0
     last: dict[str, float] = field(default_factory=dict)
     counted_out: int = 0
+    done: int = 0
 
     def find(self, train: Sequence[str] | None, validation: Sequence[str] | None) -> None:
         """Rows of both parts."""
@@ -175,7 +176,8 @@ class Run:
 
     def loop(self, here: Processes, tensorboard: bool) -> None:
         """From the resume state, or from the start, to the last step or to the end of patience."""
-        recipe, first = self.recipe, self._resume()
+        recipe = self.recipe
+        first = self.done = self._resume()
         log = RunLog(self.to if here.first else None, first, tensorboard)
         log.write("start", first, **self._facts(here))
         began = time.perf_counter() - self.seconds
@@ -186,7 +188,7 @@ class Run:
                     break
                 with where(f"run '{self.to}'"):
                     self.last = self.stepper.step(number)
-                done = number + 1
+                done = self.done = number + 1
                 self.seconds = time.perf_counter() - began
                 if done % recipe.log_every == 0 or done == recipe.steps:
                     log.write("step", done, **self.last, seconds=self.seconds)
@@ -204,6 +206,7 @@ class Run:
             "n_records": len(self.windows.positions),
             "n_counted_out": self.counted_out,
             "n_validation": 0 if self.look is None else len(self.look.positions),
+            "batch": self.stepper.batch,
             "n_parameters": n_parameters(self.objective.encoder),
             "processes": here.count,
             "device": str(here.device),
@@ -259,9 +262,9 @@ class Run:
         kept = self.best.step or self.recipe.steps
         said = {**provenance(), **identity, "facts": self.facts}
         metrics = {
-            "steps": self.recipe.steps,
+            "steps": self.done,
             "kept_step": kept,
-            "view_passes": self.recipe.steps * self.recipe.batch * objective.passes,
+            "view_passes": self.stepper.batch * self.done * objective.passes,
             "n_records": len(self.windows.positions),
             "loss": self.last.get("loss"),
             "validation": self.best.found or None,

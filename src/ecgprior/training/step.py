@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batch import Batch, BatchRandom
-from ..errors import TrainingStopped
+from ..errors import CorpusError, TrainingStopped
 from ..objectives.base import Loss, Objective
 from .plan import Optimiser, PretrainRecipe
 from .processes import Processes
@@ -36,6 +36,11 @@ class Stepper:
     here : Processes
     name_of : callable
         Row of the corpus → the record's name, for the error that a non-finite loss raises.
+
+    Attributes
+    ----------
+    batch : int
+        Windows a step: the recipe's, or fewer when there are fewer training records.
     """
 
     def __init__(
@@ -50,6 +55,13 @@ class Stepper:
         self.dtype = torch.float64 if recipe.precision == "float64" else torch.float32
         self.optimiser = adamw(objective, recipe.optimiser)
         self.scaler = torch.amp.GradScaler(here.device.type, enabled=recipe.precision == "float16")
+        parts = recipe.accumulate * here.count
+        self.batch = min(recipe.batch, len(windows.positions) // parts * parts)
+        if self.batch < 1:
+            raise CorpusError(
+                f"training part: expected at least {parts} usable records, one for each of {here.count} processes × "
+                f"{recipe.accumulate} parts, got {len(windows.positions)}"
+            )
         self.model: nn.Module = objective
         if here.count > 1:
             ids = [here.device] if here.device.type == "cuda" else None
@@ -93,7 +105,7 @@ class Stepper:
 
     def _batches(self, number: int) -> list[Batch]:
         """This process' parts of step `number`."""
-        drawn = self.windows.draw(number, self.recipe.batch)
+        drawn = self.windows.draw(number, self.batch)
         parts = drawn.reshape(self.recipe.accumulate, self.here.count, -1)[:, self.here.number]
         return [self.windows.batch(number, part) for part in parts]
 

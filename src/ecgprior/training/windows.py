@@ -162,15 +162,11 @@ class Windows:
     two: bool = False
 
     def draw(self, step: int, batch: int) -> NDArray[np.int64]:
-        """The records of a step: a new order every epoch, no record twice in a step while there are enough.
+        """The records of a step, `batch` ≤ N: a new order every epoch, no record twice in a step.
 
         The last records of an epoch that do not fill a step are left out of it (of this epoch only).
         """
-        n = len(self.positions)
-        if batch > n:
-            repeats = [self._order(step * -(-batch // n) + k) for k in range(-(-batch // n))]
-            return np.concatenate(repeats)[:batch]
-        epoch, within = divmod(step, n // batch)
+        epoch, within = divmod(step, len(self.positions) // batch)
         return self._order(epoch)[within * batch : (within + 1) * batch]
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
