@@ -13,7 +13,7 @@ a cluster they must see it (and the sources) under the same path.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -32,6 +32,7 @@ from ..record.record import LEADS, Record
 from ._finish import finish, marks_path, part_path
 from ._plan import Plan, check_folder, gather, locked, write_plan
 from ._write import write_frame, writing
+from .catalog import open_source
 from .duplicates import SIZE, sketch
 from .shards import Corpus, ShardWriter, check_leads, shard_name
 from .sources.base import Source
@@ -39,7 +40,7 @@ from .tables import annotation_rows
 
 
 def prepare(
-    sources: Sequence[Source],
+    sources: Sequence[Source] | Mapping[str, str | Path],
     to: str | Path,
     *,
     fs: float = 500.0,
@@ -53,7 +54,8 @@ def prepare(
 
     Parameters
     ----------
-    sources : sequence of Source
+    sources : sequence of Source, or mapping of str to path
+        ``{"ptbxl": "path/to/ptb-xl", "ludb": …}`` opens them by name.
     to : path
         A new or empty folder, or one in which the same call was interrupted.
     fs : float
@@ -90,6 +92,8 @@ def prepare(
     folder = Path(to)
     if not (isfinite(fs) and fs > 0 and isfinite(seconds) and seconds > 0):
         raise CorpusError(f"rate and seconds: expected finite numbers above 0, got {fs} Hz and {seconds} s")
+    if isinstance(sources, Mapping):
+        sources = [open_source(name, root) for name, root in sources.items()]
     table = gather(sources)
     plan = Plan.of(table, fs=float(fs), seconds=float(seconds), leads=check_leads(leads))
     with writing(folder):
