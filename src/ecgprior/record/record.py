@@ -198,6 +198,7 @@ class Record:
         for name, value in state.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "header", MappingProxyType(dict(self.header)))
+        self.signal.flags.writeable = False
 
 
 def _millivolts(signal: ArrayLike, unit: str, n_leads: int) -> NDArray[np.float32]:

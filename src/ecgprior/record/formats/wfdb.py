@@ -13,7 +13,7 @@ checksum, and that no file lies outside the header's folder. Formats 508, 516 an
 ``wfdb`` package (``pip install 'ecgprior[formats]'``).
 
 **Source**: WFDB Applications Guide, header(5), signal(5), annot(5). What it costs: a 12-lead record of 10 s is
-read in a third of a millisecond.
+read in a quarter of a millisecond.
 """
 
 from __future__ import annotations
