@@ -308,7 +308,8 @@ def write_results(setting: Setting, to: Path) -> BenchmarkResult:
     with atomic_open(to / "results.csv") as file:
         file.write(_long_csv(found))
     with atomic_open(to / "results.md") as file:
-        file.write(markdown(result.title, found, notes, result.finished, result.planned))
+        cells_said = f"{result.finished} of {result.planned}"
+        file.write(markdown(result.title, found, notes, cells_said, setting.recipe.level))
     return result
 
 

@@ -9,9 +9,12 @@ import polars as pl
 from .results import Tables
 
 
-def markdown(title: str, found: Tables, notes: Sequence[str], finished: int, planned: int) -> str:
-    """The whole result as one Markdown page: a line a system, then a line a label."""
-    lines = [f"# {title}", "", f"{finished} of {planned} cells. AUROC (95 % interval over patients and seeds):", ""]
+def markdown(title: str, found: Tables, notes: Sequence[str], cells: str, level: float) -> str:
+    """The whole result as one Markdown page: a line a system, then a line a label.
+
+    `cells` says how many are finished; `level` is that of the intervals.
+    """
+    lines = [f"# {title}", "", f"{cells} cells. AUROC ({level:.0%} interval over patients and seeds):", ""]
     systems = _systems(found.summary)
     scopes = found.summary["scope"].unique(maintain_order=True).to_list()
     head = ["system", "seeds", *scopes]
@@ -19,8 +22,8 @@ def markdown(title: str, found: Tables, notes: Sequence[str], finished: int, pla
     for arm, readout in systems:
         own = found.summary.filter((pl.col("arm") == arm) & (pl.col("readout") == readout))
         by_scope = {row["scope"]: row for row in own.iter_rows(named=True)}
-        cells = [_spread(by_scope[s]["auroc"], by_scope[s]["low"], by_scope[s]["high"]) for s in scopes]
-        rows.append([_name(arm, readout), str(own["seeds"][0]), *cells])
+        spreads = [_spread(by_scope[s]["auroc"], by_scope[s]["low"], by_scope[s]["high"]) for s in scopes]
+        rows.append([_name(arm, readout), str(own["seeds"][0]), *spreads])
     lines += [*_table(head, rows), "", "Difference from random-init, paired:", ""]
     rows = []
     for row in found.summary.filter(pl.col("difference").is_not_null()).iter_rows(named=True):

@@ -64,8 +64,8 @@ def verify(result: str | Path, corpus: Corpus | str | Path) -> list[str]:
         return [*found, f"recipe: {describe(error)}"]
     found += _sample_differences(setting)
     found += _label_differences(setting)
-    found += _fold_differences(setting, manifest, to)
-    found += _cell_differences(setting, to)
+    moved = _fold_differences(setting, manifest, to)
+    found += moved + _cell_differences(setting, to, said={"folds"} if moved else set())
     return found + (_table_differences(setting, to) if not found else [])
 
 
@@ -140,13 +140,13 @@ def _folds_by_cells(setting: Setting, to: Path) -> list[str]:
     return sorted(set(found))
 
 
-def _cell_differences(setting: Setting, to: Path) -> list[str]:
-    """Keys of cells, and their figures computed again from their scores."""
+def _cell_differences(setting: Setting, to: Path, said: set[str]) -> list[str]:
+    """Keys of cells, less what was already said, and their figures computed again from their scores."""
     found: list[str] = []
     digest = setting.corpus.digest
     for name, cell in _cells(setting, to).items():
         expected = setting.key(name)
-        off = [part for part in expected if cell["key"].get(part) != expected[part]]
+        off = [part for part in expected if cell["key"].get(part) != expected[part] and part not in said]
         found += [f"cell '{name}': it was computed with another {part} than the recipe and folds say" for part in off]
         if cell["corpus"] != digest:
             found.append(f"cell '{name}': it was computed on a corpus with another digest")

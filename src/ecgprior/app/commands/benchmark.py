@@ -20,7 +20,8 @@ def command(
 ) -> None:
     """Compare ways of training an encoder: arms × tasks × seeds × folds, with intervals.
 
-    Finished cells are not computed again, and several of these commands may work on one result folder. With
+    Finished cells are not computed again, and several of these commands may work on one result folder (give each
+    its share of the cores by OMP_NUM_THREADS; --workers does that by itself). With
     --verify RESULT every sample, label, fold and recipe value that is not what it was is named, and all figures
     are computed again from the stored scores.
     """

@@ -22,12 +22,14 @@ def save_figures(result: BenchmarkResult, to: str | Path) -> list[Path]:
     if not result.tables.summary.height:
         return []
     made = []
+    level = float(result.manifest["recipe"]["level"])
     figures = {
-        "auroc": forest(result.tables.summary, "scope", result.title),
+        "auroc": forest(result.tables.summary, "scope", result.title, level),
         "labels": forest(
             result.tables.labels.with_columns(pl.concat_str("task", "label", separator=" / ").alias("name")),
             "name",
             f"{result.title}: by label",
+            level,
         ),
     }
     for name, figure in figures.items():
@@ -37,7 +39,7 @@ def save_figures(result: BenchmarkResult, to: str | Path) -> list[Path]:
     return made
 
 
-def forest(table: pl.DataFrame, row: str, title: str) -> Figure:
+def forest(table: pl.DataFrame, row: str, title: str, level: float = 0.95) -> Figure:
     """AUROC with its interval: a row for each value of column `row`, a mark for each system."""
     from matplotlib.figure import Figure
 
@@ -46,7 +48,9 @@ def forest(table: pl.DataFrame, row: str, title: str) -> Figure:
     figure = Figure(figsize=(8.5, 1.4 + len(rows) * (0.18 * len(systems) + 0.22)), layout="constrained")
     axes = figure.add_subplot()
     for i, (arm, readout) in enumerate(systems):
-        own = table.filter((pl.col("arm") == arm) & (pl.col("readout") == readout) & pl.col("auroc").is_not_nan())
+        own = table.filter(
+            (pl.col("arm") == arm) & (pl.col("readout") == readout) & pl.col("auroc").is_not_nan()
+        )
         shift = (i - (len(systems) - 1) / 2) * 0.8 / len(systems)
         y = [rows.index(name) + shift for name in own[row]]
         low, high = (own["auroc"] - own["low"]).clip(0), (own["high"] - own["auroc"]).clip(0)
@@ -54,17 +58,17 @@ def forest(table: pl.DataFrame, row: str, title: str) -> Figure:
         name = f"{arm}, own head" if readout == "head" else arm
         error = [low.fill_nan(0).to_list(), high.fill_nan(0).to_list()]
         axes.errorbar(own["auroc"].to_list(), y, xerr=error, markersize=4.5, linewidth=1, label=name, **style)
-    _finish(axes, rows, title)
+    _finish(axes, rows, title, level)
     return figure
 
 
-def _finish(axes: Axes, rows: list[str], title: str) -> None:
+def _finish(axes: Axes, rows: list[str], title: str, level: float) -> None:
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.axvline(0.5, color="0.6", linewidth=0.8, linestyle=":")
     for y in range(1, len(rows)):
         axes.axhline(y - 0.5, color="0.9", linewidth=0.6, zorder=0)
-    axes.set_xlabel("AUROC, 95 % interval over patients and seeds")
+    axes.set_xlabel(f"AUROC, {level:.0%} interval over patients and seeds")
     axes.set_title(title, loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=9)
