@@ -204,12 +204,12 @@ def _centred(part: NDArray[np.float32]) -> NDArray[np.float32]:
 def _kernel(fs: float, rate: int, derivative: bool) -> tuple[NDArray[np.float32], int, int, int]:
     """Weights (width, out) from `width` input samples to the outputs of one block; block, width, lead-in in samples.
 
-    One second is a block when it is a whole number of samples; any other rate is one block of 5 s.
+    A block is 0.2 s or 1 s when that is a whole number of samples; any other rate is one block of 5 s.
     """
-    seconds = 1 if fs == round(fs) else SECONDS
+    seconds = next((s for s in (0.2, 1.0) if (s * fs).is_integer()), float(SECONDS))
     lead_in = int(np.ceil(_REACH_S * fs))
     width = int(np.ceil(seconds * fs)) + 2 * lead_in
-    lag = np.arange(seconds * rate)[None, :] / rate - (np.arange(width)[:, None] - lead_in) / fs
+    lag = np.arange(round(seconds * rate))[None, :] / rate - (np.arange(width)[:, None] - lead_in) / fs
     weight = np.exp(-0.5 * (lag / _SMOOTH_S) ** 2) * (np.abs(lag) <= _REACH_S)
     weight /= weight.sum(axis=0, keepdims=True)
     if derivative:
