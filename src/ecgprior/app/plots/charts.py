@@ -76,7 +76,7 @@ def label_bars(labels: Sequence[LabelScore], arms: Sequence[Arm], score: str) ->
 
 def curve_chart(chart: CurveChart, arms: Sequence[Arm]) -> str:
     """Courses of training: one line a run, one colour an arm."""
-    width, height, left, top, bottom = 460.0, 250.0, 52.0, 14.0, 36.0
+    width, height, left, right, top, bottom = 460.0, 250.0, 52.0, 20.0, 14.0, 36.0
     points = [p for curve in chart.curves for p in curve.points if all(map(math.isfinite, p))]
     if not points:
         return ""
@@ -85,10 +85,10 @@ def curve_chart(chart: CurveChart, arms: Sequence[Arm]) -> str:
         min(p[0] for p in points),
         max(max(p[0] for p in points), min(p[0] for p in points) + 1e-9),
     )
-    x, y = _scale(x_low, x_high, left, width - 8), _scale(y_low, y_high, height - bottom, top)
+    x, y = _scale(x_low, x_high, left, width - right), _scale(y_low, y_high, height - bottom, top)
     parts = []
     for value in ticks(y_low, y_high, 4):
-        parts.append(f'<path class="tick" d="M{left:g} {y(value):.1f}H{width - 8:g}"/>')
+        parts.append(f'<path class="tick" d="M{left:g} {y(value):.1f}H{width - right:g}"/>')
         parts.append(_text(left - 6, y(value) + 4, f"{value:g}", "muted", "end"))
     for value in ticks(x_low, x_high, 4):
         parts.append(_text(x(value), height - bottom + 16, f"{value:,g}", "muted", "middle"))

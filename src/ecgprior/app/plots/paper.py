@@ -160,7 +160,9 @@ def _panel(record: Record, trace: Trace, y: float, name_mm: float, end: float, *
 
 def _who(record: Record) -> str:
     patient = record.patient
-    age = f"{patient.age:g} years" if patient.age is not None and math.isfinite(patient.age) else None
+    age = (
+        f"{math.floor(patient.age)} years" if patient.age is not None and math.isfinite(patient.age) else None
+    )
     return ", ".join(part for part in (patient.sex, age) if part)
 
 

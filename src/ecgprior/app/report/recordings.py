@@ -105,7 +105,8 @@ def _example(corpus: Corpus, name: str, labelled: str) -> Example:
         text = f"no filter, resampled from {info['fs_source']:g} Hz"
     codes = info[f"labels.{labelled}"] or []
     said = ", ".join(label_title(labelled, code) for code in codes) or "none applies"
-    return Example(plot_ecg(record, filter_text=text), f"{name} – {labelled}: {said}.")
+    title = f"{name} – simulated, not a patient" if info["source"] == "simulated" else name
+    return Example(plot_ecg(record, title=title, filter_text=text), f"{name} – {labelled}: {said}.")
 
 
 def _span(values: pl.Series, unit: str) -> str:
