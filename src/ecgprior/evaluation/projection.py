@@ -31,8 +31,8 @@ def project(setting: Setting, store: CellStore, todo: Sequence[CellName], worker
             each = sum(sum(cell["seconds"].values()) for cell in past) / len(past)
         else:
             each = _guess(setting, arm)
-            guessed.append(f"{arm.name} {each:.0f} s")
-        seconds += each * len(mine)
+            guessed.append(f"{arm.name} {each:.0f} s" if each == each else f"{arm.name} not foreseen")
+        seconds += each * len(mine) if each == each else 0.0
     basis = f"timed: {', '.join(guessed)} a cell" if guessed else "as the finished cells took"
     total = len(setting.cells())
     return (
