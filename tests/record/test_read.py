@@ -18,6 +18,7 @@ from ecgprior.errors import (
     describe,
 )
 from ecgprior.record.formats import csv, hdf5, mat, npy
+from ecgprior.record.formats._mat5 import read_mat5
 from ecgprior.record.read import read, to_record
 from ecgprior.record.record import LEADS, Record
 
@@ -132,8 +133,30 @@ def test_mat_forms(tmp_path):
     io.savemat(tmp_path / "two.mat", {"a": values, "b": values})
     with pytest.raises(FormatBroken, match="a .12, 600., b .12, 600."):
         read(tmp_path / "two.mat", fs=500)
+    (tmp_path / "nothing.mat").write_bytes(b"")
     with pytest.raises(FormatBroken):
-        mat.read(tmp_path / "nothing.mat" if (tmp_path / "nothing.mat").write_bytes(b"") else tmp_path / "nothing.mat")
+        mat.read(tmp_path / "nothing.mat")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16, np.uint8, np.int64])
+def test_our_matlab_reader_equals_scipy(tmp_path, compressed, dtype):
+    from scipy import io
+
+    values = {
+        "a": (noise(3, 50) * 100).astype(dtype), "longer_name": np.arange(7, dtype=dtype)[:, None], "text": "Zürich",
+        "s": {"x": np.ones((2, 3)), "word": "male", "deep": {"y": 4.0}}, "cell": np.array([[1, "b"]], dtype=object),
+        "one": np.array([[5]], dtype), "complex": np.ones((2, 2)) * 1j, "empty": np.zeros((0, 3)),
+    }  # fmt: skip
+    io.savemat(tmp_path / "v.mat", values, do_compression=compressed)
+    expected = io.loadmat(tmp_path / "v.mat")
+    got = read_mat5((tmp_path / "v.mat").read_bytes())
+    for name in ("a", "longer_name", "one", "empty"):
+        np.testing.assert_array_equal(got[name], expected[name])
+        assert got[name].dtype == expected[name].dtype
+    assert got["text"] == "Zürich" and got["s"]["word"] == "male" and got["s"]["deep"]["y"].item() == 4
+    np.testing.assert_array_equal(got["s"]["x"], values["s"]["x"])
+    assert "cell" not in got and "complex" not in got
 
 
 def test_hdf5_forms(tmp_path):

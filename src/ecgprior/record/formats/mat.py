@@ -5,14 +5,13 @@ The array is looked for under the names that publishers use: ``val`` (PhysioNet'
 ``age`` (CPSC-2018 as first published). A challenge's ``.mat`` that lies beside its ``.hea`` is read as WFDB, with
 the header's gain.
 
-**Source**: MATLAB MAT-file format, version 4 section; SciPy's ``scipy.io.loadmat`` reads versions 5 to 7.
+**Source**: MathWorks, "MAT-File Format", appendix (version 4) and chapter 1 (version 5).
 """
 
 from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,14 @@ from numpy.typing import NDArray
 from ...errors import FormatBroken
 from ..record import Patient, Record
 from . import hdf5
+from ._mat5 import read_mat5
 from ._wfdb_header import read_bytes
-from .base import MAX_VALUES, broken, existing, from_array, head
+from .base import MAX_VALUES, existing, from_array, head
 
 SUFFIXES = (".mat",)
 _ARRAYS = ("val", "feats", "ecg", "signal", "data", "tracings")
 _RATES = ("curr_sample_rate", "fs", "sampling_rate", "samplerate", "sfreq")
 _V4_TYPES = {0: "f8", 1: "f4", 2: "i4", 3: "i2", 4: "u2", 5: "u1"}
-_ERRORS = (
-    ValueError, TypeError, KeyError, IndexError, OSError, EOFError, OverflowError, MemoryError, AttributeError,
-    NotImplementedError, struct.error, zlib.error,
-)  # fmt: skip
 
 
 def sniff(path: str | Path) -> bool:
@@ -67,7 +63,7 @@ def read(
     if start.startswith(b"MATLAB 7.3"):
         return hdf5.read(file, fs=fs, leads=leads, unit=unit)
     if start.startswith(b"MATLAB "):
-        values = _read_v5(file)
+        values = read_mat5(read_bytes(os.fspath(file), 8 * MAX_VALUES))
     elif _v4_header(start) is not None:
         values = _read_v4(read_bytes(os.fspath(file), 8 * MAX_VALUES))
     else:
@@ -118,56 +114,37 @@ def _read_v4(data: bytes) -> dict[str, NDArray]:
     return values
 
 
-def _read_v5(file: Path) -> dict[str, Any]:
-    from scipy import io
-
-    try:
-        for name, shape, _ in io.whosmat(file):
-            if np.prod(shape, dtype=np.float64) > MAX_VALUES:
-                raise FormatBroken(
-                    f"MATLAB: expected at most {MAX_VALUES} values, got {name} of shape {shape}"
-                )
-        return io.loadmat(file)
-    except FormatBroken:
-        raise
-    except _ERRORS as error:
-        raise broken("MATLAB", error) from None
-
-
-def _flattened(values: dict[str, Any]) -> dict[str, NDArray]:
-    """Arrays by name in lower case; the fields of a structure count as if they lay outside it."""
-    flat: dict[str, NDArray] = {}
+def _flattened(values: dict[str, Any]) -> dict[str, Any]:
+    """Values by name in lower case; the fields of a structure count as if they lay outside it."""
+    flat: dict[str, Any] = {}
     for name, value in values.items():
-        if name.startswith("__") or not isinstance(value, np.ndarray):
-            continue
-        if value.dtype.names and value.size == 1:
-            for field in value.dtype.names:
-                inner = value.reshape(-1)[0][field]
-                if isinstance(inner, np.ndarray):
-                    flat.setdefault(field.casefold(), inner)
+        if isinstance(value, dict):
+            for field, inner in value.items():
+                flat.setdefault(field.casefold(), inner)
         else:
             flat[name.casefold()] = value
     return flat
 
 
-def _is_number(value: NDArray | None) -> bool:
-    return value is not None and value.size == 1 and value.dtype.kind in "fiu"
+def _is_number(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu"
 
 
-def _array(flat: dict[str, NDArray]) -> NDArray:
-    arrays = {k: v for k, v in flat.items() if v.dtype.kind in "fiu" and v.ndim == 2 and v.size > 1}
+def _array(flat: dict[str, Any]) -> NDArray:
+    arrays = {k: v for k, v in flat.items() if isinstance(v, np.ndarray) and v.ndim == 2 and v.size > 1}
     for name in _ARRAYS:
         if name in arrays:
             return arrays[name]
     if len(arrays) != 1:
-        found = ", ".join(f"{key} {value.shape}" for key, value in flat.items()) or "nothing"
+        found = (
+            ", ".join(f"{key} {getattr(value, 'shape', 'text')}" for key, value in flat.items()) or "nothing"
+        )
         raise FormatBroken(f"MATLAB: expected an array named one of {', '.join(_ARRAYS)}, got {found[:300]}")
     return next(iter(arrays.values()))
 
 
-def _patient(flat: dict[str, NDArray]) -> Patient:
+def _patient(flat: dict[str, Any]) -> Patient:
     age, sex = flat.get("age"), flat.get("sex")
-    years = float(age.reshape(-1)[0]) if age is not None and _is_number(age) else float("nan")
-    word = str(sex.reshape(-1)[0]).casefold() if sex is not None and sex.size == 1 else ""
+    years = float(age.reshape(-1)[0]) if isinstance(age, np.ndarray) and _is_number(age) else float("nan")
     known = {"female": "female", "f": "female", "male": "male", "m": "male"}
-    return Patient(None, years if 0 <= years < 130 else None, known.get(word))
+    return Patient(None, years if 0 <= years < 130 else None, known.get(str(sex).strip().casefold()))

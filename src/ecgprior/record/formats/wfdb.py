@@ -8,8 +8,8 @@ several files, segments. Values agree with the ``wfdb`` package's ``rdrecord`` (
 - several samples a frame are averaged in integers, cut towards 0 (a frame with a missing sample is NaN here);
 - the skew shifts a signal to the left and leaves NaN at its end.
 
-Beyond ``wfdb``, what a header says about its signal files is verified: their length, the first sample's
-checksum, and that no file lies outside the header's folder. Formats 508, 516 and 524 (FLAC) are handed to the
+Beyond ``wfdb``, what a header says about its signal files is verified: length and checksums, and that
+no file lies outside the header's folder. Formats 508, 516 and 524 (FLAC) are handed to the
 ``wfdb`` package (``pip install 'ecgprior[formats]'``).
 
 **Source**: WFDB Applications Guide, header(5), signal(5), annot(5). What it costs: a 12-lead record of 10 s is
