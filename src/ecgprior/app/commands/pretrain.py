@@ -28,6 +28,9 @@ def command(
     With --split only the training part is learnt from, and the validation part decides which step is kept
     (where the recipe looks at it). Several processes: torchrun --nproc-per-node N -m ecgprior pretrain …
     """
+    import os
+    from contextlib import nullcontext
+
     from ...corpus.labels import label_matrix, vocabulary
     from ...corpus.shards import Corpus
     from ...training.fit import fit
@@ -41,7 +44,8 @@ def command(
     if labels is not None:
         names = tuple(vocabulary(labels).codes)
         known = (names, label_matrix(opened.index, labels, names))
-    with progress_bar("pretrain") as move:
+    first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks
+    with progress_bar("pretrain") if first else nullcontext() as move:
         checkpoint = fit(
             plan,
             opened,
@@ -57,7 +61,8 @@ def command(
             facts=parts["facts"],
             progress=move,
         )
-    typer.echo(f"checkpoint: {checkpoint}")
+    if first:
+        typer.echo(f"checkpoint: {checkpoint}")
 
 
 def _parts(path: Path | None, test_fold: int | None, corpus: "Corpus") -> dict[str, Any]:
