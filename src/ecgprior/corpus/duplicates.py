@@ -38,6 +38,9 @@ _TILE = 2048
 _SKETCH_RATE = 50  # after smoothing at 12 Hz nothing above 25 Hz is left
 _SMOOTH_S = 1 / (2 * np.pi * 12)  # a Gaussian that passes 12 Hz at exp(-1/2)
 _REACH_S = 0.055  # a little over 4 standard deviations
+_MARGIN_S = 0.06  # reach and the largest shift
+_SHIFTS_S = (0.0, 0.001, -0.001, 0.002, -0.002, 0.003, -0.003, 0.004, -0.004)
+_STILL = 0.005  # of the strongest lead: a lead that changes less does not count
 _FAINT = 0.05  # of the strongest lead: weaker ones count less, for they are mostly rounding
 
 
@@ -77,14 +80,24 @@ def correlation(a: NDArray[np.float32], fs_a: float, b: NDArray[np.float32], fs_
     Returns
     -------
     float
-        NaN when fewer than half of the leads that change in either also change in the other.
+        The best of shifts up to ± 4 ms, for a publisher's own resampling may move it (PTB-XL's 100 Hz files lie
+        1.2 ms off its 500 Hz files). NaN when fewer than half of the leads that change in either also change in the other.
     """
-    x, y = (_filtered(s, fs, RATE, derivative=False) for s, fs in ((a, fs_a), (b, fs_b)))
-    x -= x.mean(axis=1, keepdims=True)
-    y -= y.mean(axis=1, keepdims=True)
+    x = _filtered(a, fs_a, RATE, derivative=False)
+    best = float("nan")
+    for shift in _SHIFTS_S:
+        best = float(np.fmax(best, _agreement(x, _filtered(b, fs_b, RATE, derivative=False, shift=shift))))
+        if best > CORRELATION or not np.isfinite(best):
+            break
+    return best
+
+
+def _agreement(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    """Median correlation over the leads that change in both, NaN when those are too few."""
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
     norm_x, norm_y = np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1)
-    live_x, live_y = norm_x > _FAINT * 0.1 * norm_x.max(), norm_y > _FAINT * 0.1 * norm_y.max()
-    both = live_x & live_y & (norm_x > 0) & (norm_y > 0)
+    live_x, live_y = norm_x > _STILL * norm_x.max(), norm_y > _STILL * norm_y.max()
+    both = live_x & live_y
     if not both.any() or 2 * both.sum() < max(live_x.sum(), live_y.sum()):
         return float("nan")
     return float(np.median((x * y).sum(axis=1)[both] / (norm_x * norm_y)[both]))
@@ -171,9 +184,14 @@ def _tiles(
             yield i, j, a[i : i + _TILE] @ b[j : j + _TILE].T
 
 
-def _filtered(signal: NDArray[np.float32], fs: float, rate: int, derivative: bool) -> NDArray[np.float32]:
-    """The first 5 s at `rate`, smoothed (or its slope): float32 (L, 5 * rate); what is absent or past the end is 0."""
-    kernel, block, width, lead_in = _kernel(float(fs), rate, derivative)
+def _filtered(
+    signal: NDArray[np.float32], fs: float, rate: int, derivative: bool, shift: float = 0.0
+) -> NDArray[np.float32]:
+    """The first 5 s at `rate`, smoothed (or its slope): float32 (L, 5 * rate); what is absent or past the end is 0.
+
+    `shift` takes every output that many seconds later.
+    """
+    kernel, block, width, lead_in = _kernel(float(fs), rate, derivative, shift)
     n_blocks = SECONDS * rate // kernel.shape[1]
     padded = np.zeros((len(signal), (n_blocks - 1) * block + width), np.float32)
     part = signal[:, : min(signal.shape[1], round(SECONDS * fs))]
@@ -200,16 +218,20 @@ def _centred(part: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(known, level - middle, 0)
 
 
-@lru_cache(maxsize=16)
-def _kernel(fs: float, rate: int, derivative: bool) -> tuple[NDArray[np.float32], int, int, int]:
+@lru_cache(maxsize=64)
+def _kernel(
+    fs: float, rate: int, derivative: bool, shift: float
+) -> tuple[NDArray[np.float32], int, int, int]:
     """Weights (width, out) from `width` input samples to the outputs of one block; block, width, lead-in in samples.
 
     A block is 0.2 s or 1 s when that is a whole number of samples; any other rate is one block of 5 s.
     """
     seconds = next((s for s in (0.2, 1.0) if (s * fs).is_integer()), float(SECONDS))
-    lead_in = int(np.ceil(_REACH_S * fs))
+    lead_in = int(np.ceil(_MARGIN_S * fs))
     width = int(np.ceil(seconds * fs)) + 2 * lead_in
-    lag = np.arange(round(seconds * rate))[None, :] / rate - (np.arange(width)[:, None] - lead_in) / fs
+    lag = (
+        np.arange(round(seconds * rate))[None, :] / rate + shift - (np.arange(width)[:, None] - lead_in) / fs
+    )
     weight = np.exp(-0.5 * (lag / _SMOOTH_S) ** 2) * (np.abs(lag) <= _REACH_S)
     weight /= weight.sum(axis=0, keepdims=True)
     if derivative:
