@@ -81,7 +81,7 @@ def correlation(a: NDArray[np.float32], fs_a: float, b: NDArray[np.float32], fs_
     -------
     float
         The best of shifts up to ± 4 ms, for a publisher's own resampling may move it (PTB-XL's 100 Hz files lie
-        1.2 ms off its 500 Hz files). NaN when fewer than half of the leads that change in either also change in the other.
+        1.2 ms off its 500 Hz files). NaN when fewer than half of the leads that change in either change in both.
     """
     x = _filtered(a, fs_a, RATE, derivative=False)
     best = float("nan")
