@@ -345,6 +345,25 @@ def test_what_a_killed_run_left_half_written_is_swept(ecg, make_source, tmp_path
     assert contents(tmp_path / "c") == whole
 
 
+@pytest.mark.parametrize("torn", ["shards/00000.i16", "parts/00000.parquet"])
+def test_a_part_that_a_power_failure_tore_is_made_anew(ecg, make_source, tmp_path, monkeypatch, torn):
+    source = make_source({"a": ecg(1), "b": ecg(2), "c": ecg(3)})
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            prepare([source], tmp_path / "c", workers=1)
+    os.truncate(tmp_path / "c" / torn, 1000)
+    with pytest.raises(CorpusError, match="part 0 of .* is torn, .* run the same call again"):
+        prepare([source], tmp_path / "c", workers=1)
+    assert len(prepare([source], tmp_path / "c", workers=1)) == 3 and source.loaded == [
+        "a",
+        "b",
+        "c",
+        "a",
+        "b",
+    ]
+
+
 def test_leads_in_another_order_are_found_by_name(ecg, make_source, tmp_path):
     record = ecg(1)
     turned = record.with_(signal=record.signal[::-1], leads=LEADS[::-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def finish(sources: Sequence[Source], table: pl.DataFrame, folder: Path, plan: P
     CorpusError
         Every record was rejected.
     """
-    parts = pl.concat([pl.read_parquet(part_path(folder, number)) for number in range(plan.n_parts)])
+    parts = pl.concat([_synced(folder, number) for number in range(plan.n_parts)])
     if not table["record"].equals(parts["record"]):
         raise CorpusError(
             f"parts of '{folder}': expected the records of the catalog – prepare into another folder"
@@ -67,6 +68,27 @@ def finish(sources: Sequence[Source], table: pl.DataFrame, folder: Path, plan: P
         folder / "manifest.json", _manifest(sources, table, index, folder, plan, digest, rejected, doubles)
     )
     shutil.rmtree(folder / "parts")
+
+
+def _synced(folder: Path, number: int) -> pl.DataFrame:
+    """The index of one part, when its shard is on disk and as long as it should be."""
+    try:
+        part = pl.read_parquet(part_path(folder, number))
+        ends = part.select(
+            pl.col("offset") + 2 * pl.col("n_samples") * pl.col("leads").list.len()
+        ).to_series()
+        with open(folder / shard_name(number), "rb") as shard:
+            os.fsync(shard.fileno())
+            whole = os.fstat(shard.fileno()).st_size == (ends.max() or 0)
+    except (FileNotFoundError, pl.exceptions.PolarsError):
+        whole = False
+    if not whole:
+        part_path(folder, number).unlink(missing_ok=True)
+        raise CorpusError(
+            f"part {number} of '{folder}' is torn, as after a power failure: expected a shard and an index that agree "
+            "– run the same call again, it makes this part anew"
+        )
+    return part
 
 
 def _in_order(index: pl.DataFrame, plan: Plan) -> pl.DataFrame:

@@ -40,9 +40,9 @@ def writing(folder: Path) -> Iterator[None]:
         raise CorpusError(f"cannot write to '{folder}': {error} – {advice}") from error
 
 
-def write_frame(path: Path, frame: pl.DataFrame) -> None:
+def write_frame(path: Path, frame: pl.DataFrame, sync: bool = True) -> None:
     """Write a table as Parquet, whole or not at all."""
-    with atomic_open(path, "wb") as file:
+    with atomic_open(path, "wb", sync) as file:
         frame.write_parquet(file)
 
 

@@ -197,7 +197,7 @@ def prepare_part(part: Part) -> tuple[int, int]:
     entries: list[dict[str, Any]] = []
     marks: list[pl.DataFrame] = []
     with writing(part.folder):
-        with atomic_open(part.folder / shard_name(part.number), "wb") as file:
+        with atomic_open(part.folder / shard_name(part.number), "wb", sync=False) as file:
             writer = ShardWriter(file, part.leads)
             for name, instance, path in part.rows:
                 loaded = _load(part.sources[instance].source, path, part.fs, part.leads)
@@ -210,8 +210,10 @@ def prepare_part(part: Part) -> tuple[int, int]:
                 if record.annotations is not None and "reason" not in entry:
                     marks.append(annotation_rows(name, record.annotations))
         if marks:
-            write_frame(marks_path(part.folder, part.number), pl.concat(marks))
-        write_frame(part_path(part.folder, part.number), pl.DataFrame(entries, schema=PART_COLUMNS))
+            write_frame(marks_path(part.folder, part.number), pl.concat(marks), sync=False)
+        write_frame(
+            part_path(part.folder, part.number), pl.DataFrame(entries, schema=PART_COLUMNS), sync=False
+        )
     return len(entries), sum("reason" in entry for entry in entries)
 
 
