@@ -18,24 +18,26 @@ from torch.nn import functional as F
 
 from ecgprior import simulate
 from ecgprior.augmentations.crop_resize import CropResize
+from ecgprior.augmentations.lead_mask import LeadMask
 from ecgprior.augmentations.time_out import TimeOut
 from ecgprior.batch import Batch, BatchRandom
 from ecgprior.encoders._build import build_encoder, n_parameters
 from ecgprior.evaluation.bootstrap import auroc_difference, auroc_interval
 from ecgprior.evaluation.probe import fit_probe
+from ecgprior.objectives._views import crop
 from ecgprior.record.preprocess import Preprocessing
 
 SEED, BATCH, TEMPERATURE = 0, 64, 0.1
+PREPROCESSING = Preprocessing(fs=100, baseline_hz=0.5, clip_mv=4)
 
 
 # 1. Signals. A record is float32 millivolts (lead, time) with leads by name; what preprocessing does to it is one
 #    object, because a checkpoint must later do exactly the same to somebody else's ECG.
 def make_ecgs(n):
-    preprocessing = Preprocessing(fs=100)
-    print(*preprocessing.explain(), sep="\n")
+    print(*PREPROCESSING.explain(), sep="\n")
     signals, lead_masks, labels, patients = [], [], [], []
     for ecg in simulate(n, seed=SEED):
-        signal, lead_mask = preprocessing.apply(ecg.record)  # (12, 1000), (12,)
+        signal, lead_mask = PREPROCESSING.apply(ecg.record)  # (12, 1000), (12,)
         signals.append(signal)
         lead_masks.append(lead_mask)
         labels.append(ecg.labels)
@@ -65,10 +67,12 @@ def make_batch(signal, lead_mask, rows):
     )
 
 
-# 4. A view: a stretch of the ECG, resized to the whole length, with a gap in it.
+# 4. A view: 2.5 seconds from anywhere, a little faster or slower, with a gap, and only some of the leads.
 def view(batch, rng):
-    batch = CropResize(low=0.5)(batch, rng.split("crop"))
-    return TimeOut(high=0.5)(batch, rng.split("gap"))
+    batch = crop(batch, rng.split("place"), 250)
+    batch = CropResize(low=0.5)(batch, rng.split("pace"))
+    batch = TimeOut(high=0.5)(batch, rng.split("gap"))
+    return LeadMask(share=0.5)(batch, rng.split("leads"))
 
 
 # 5. The objective (Chen et al. 2020, NT-Xent): each view must find its partner among all other views of the batch.
@@ -118,12 +122,12 @@ def embed(encoder, signal, lead_mask):
 # 8. The question: what can a straight line read off the embedding? The strength of its penalty is chosen on the
 #    validation part; the test part is looked at once. Beside it the same encoder, never trained: without this control
 #    no number below would mean anything.
-def main(n=1500, steps=400):
+def main(n=1500, steps=300):
     signal, lead_mask, y, names, patients = make_ecgs(n)
     training, validation, test = split_by_patient(patients)
     scores = {}
     for arm, n_steps in (("random encoder", 0), ("SimCLR", steps)):
-        encoder = build_encoder("xresnet1d", {"size": "0.5m"}, leads=Preprocessing(fs=100).leads, fs=100, seed=SEED)
+        encoder = build_encoder("xresnet1d", {"size": "0.5m"}, leads=PREPROCESSING.leads, fs=100, seed=SEED)
         if n_steps:
             print(f"{n_parameters(encoder):,} parameters, {training.sum()} training ECGs, {n_steps} steps")
             encoder = train(encoder, signal, lead_mask, np.flatnonzero(training), n_steps)

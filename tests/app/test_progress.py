@@ -4,7 +4,7 @@ import json
 import os
 
 from ecgprior.app import progress
-from ecgprior.app.progress import latest_step, progress_bar, watched
+from ecgprior.app.progress import progress_bar, running, watched
 
 
 def test_in_a_log_it_is_lines_and_the_end_is_said_once(capsys, monkeypatch):
@@ -18,9 +18,9 @@ def test_in_a_log_it_is_lines_and_the_end_is_said_once(capsys, monkeypatch):
     assert said == ["prepare 2/4 20 s record 2", "prepare 4/4 40 s record 4"]
 
 
-def test_the_latest_step_is_that_of_the_newest_log(tmp_path):
-    assert latest_step(tmp_path) == ""
-    for i, name in enumerate(("a", "b")):
+def test_every_run_that_goes_on_is_named_with_its_step(tmp_path):
+    assert running(tmp_path) == ""
+    for i, name in enumerate(("a-s0-f0-12ab", "b-s0-f1-34cd", "old-s0-f0-56ef")):
         folder = tmp_path / name / "run"
         folder.mkdir(parents=True)
         lines = [
@@ -28,13 +28,9 @@ def test_the_latest_step_is_that_of_the_newest_log(tmp_path):
             {"event": "validation", "step": 20, "auroc": 0.5},
         ]
         (folder / "log.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines) + '{"event": "st')
-    newest = (tmp_path / "b/run/log.jsonl").stat().st_mtime
-    os.utime(tmp_path / "a/run/log.jsonl", (newest - 30, newest - 30))
-    assert latest_step(tmp_path) == "step 20, loss 0.25"
-    assert latest_step(tmp_path, within_s=-1.0) == ""
-
-
-def test_watched_adds_it_to_the_text(tmp_path):
+    os.utime(tmp_path / "old-s0-f0-56ef/run/log.jsonl", (0, 0))
+    assert running(tmp_path) == "a-s0-f0 step 10, loss 0.25; b-s0-f1 step 20, loss 0.25"
     said = []
-    watched(lambda *what: said.append(what), tmp_path)(1, 3, "simclr-s0-f0")
-    assert said == [(1, 3, "simclr-s0-f0")]
+    watched(lambda *what: said.append(what), tmp_path)(1, 3, "text")
+    watched(lambda *what: said.append(what), tmp_path / "elsewhere")(1, 3, "text")
+    assert said == [(1, 3, running(tmp_path)), (1, 3, "text")]

@@ -52,23 +52,27 @@ def progress_bar(title: str) -> Iterator[Move]:
 
 
 def watched(move: Move, work: Path) -> Move:
-    """The callback, its text followed by the latest training step below a benchmark's work folder.
+    """The callback, its text replaced by the latest step of every run below a benchmark's work folder, if any.
 
     Cells that other processes compute do not call back; their runs' logs say how far they are.
     """
 
     def moved(done: int, total: int, text: str = "") -> None:
-        move(done, total, f"{text} {latest_step(work)}".strip())
+        move(done, total, running(work) or text)
 
     return moved
 
 
-def latest_step(work: Path, within_s: float = 60.0) -> str:
-    """``"step 340, loss 0.21"`` of the run whose log was written last; empty when none was lately."""
-    logs = [(path.stat().st_mtime, path) for path in work.glob("*/run/log.jsonl")]
-    if not logs or max(logs)[0] < time.time() - within_s:
-        return ""
-    with open(max(logs)[1], "rb") as file:
+def running(work: Path, within_s: float = 60.0) -> str:
+    """``"simclr-s0-f0 step 340, loss 0.21"`` for every run whose log was written lately; empty when none was."""
+    since = time.time() - within_s
+    logs = [path for path in sorted(work.glob("*/run/log.jsonl")) if path.stat().st_mtime >= since]
+    steps = [(path.parts[-3].rpartition("-")[0], _last_step(path)) for path in logs]
+    return "; ".join(f"{cell} {step}" for cell, step in steps if step)
+
+
+def _last_step(log: Path) -> str:
+    with open(log, "rb") as file:
         file.seek(max(0, file.seek(0, 2) - 4096))
         lines = file.read().decode("utf-8", "replace").splitlines()
     for line in reversed(lines):
