@@ -216,6 +216,22 @@ def test_cinc2011_by_the_publishers_lists(tmp_path):
     assert table["labels.cinc2011_quality"].to_list() == [[], ["unacceptable"], None]
 
 
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_cinc2011_avl_and_avf_are_told_by_the_limb_leads(tmp_path, exchanged):
+    folder = tmp_path / "set-a"
+    folder.mkdir()
+    (folder / "RECORDS-unacceptable").write_text("1\n")
+    one, two = np.random.default_rng(0).normal(size=(2, 500)).astype(np.float32)
+    avl, avf = one - two / 2, two - one / 2
+    rows = [one, two, avf, avl] if exchanged else [one, two, avl, avf]
+    wfdb.write(Record(signal=np.stack(rows), fs=500, leads=("I", "II", "aVL", "aVF")), folder / "1")
+    source = open_source("cinc2011", tmp_path)
+    record = source.load(next(iter(source.rows())).path)
+    assert record.leads == ("I", "II", "aVL", "aVF")
+    np.testing.assert_allclose(record.lead("aVL"), avl, atol=2e-3)
+    np.testing.assert_allclose(record.lead("aVF"), avf, atol=2e-3)
+
+
 # SPH, doi 10.1038/s41597-022-01403-5: records/A00001.h5 with ``ecg`` (12, N) float16, metadata.csv.
 def test_sph_in_the_publishers_layout(tmp_path):
     (tmp_path / "records").mkdir()

@@ -189,3 +189,13 @@ def test_incart_headers_without_signals_are_told_by_name(real_data):
     source = open_source("cinc2020", real_data / "cinc2020-sample")
     with pytest.raises(OSError, match="I0001.mat"):
         source.load("incart-headers-only/I0001")
+
+
+def test_cinc2011_avl_and_avf_are_exchanged_back(real_data):
+    source = open_source("cinc2011", real_data / "cinc2011")
+    n_right = 0
+    for row in source.rows():
+        ecg = source.load(row.path)
+        assert ecg.leads == LEADS
+        n_right += bool(np.abs(ecg.lead("aVL") - (ecg.lead("I") - ecg.lead("II") / 2)).max() < 0.006)
+    assert n_right >= 203  # of 205; two have flat limb leads, which say nothing

@@ -4,6 +4,10 @@ The recordings came without a unit; 5 µV a unit (200 units/mV, which is also WF
 amplitudes: the median range of a lead is then 1.1 mV. Unacceptable recordings hold saturated and constant leads: that
 is what makes them unacceptable, so they stay as they are.
 
+aVL and aVF stand under each other's names in every recording that we have seen (what is called aVF equals I − II/2,
+which is aVL, to rounding). So the two are exchanged wherever the limb leads say so; where they say nothing (both flat)
+the names stay.
+
 Quality is read from the publisher's lists ``RECORDS-acceptable`` and ``RECORDS-unacceptable``, or from a table
 ``labels.csv`` (record, quality). A recording in neither is not labelled. Nothing is known of the people.
 
@@ -15,6 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from ...record.read import read
 from ...record.record import Record
@@ -54,7 +60,15 @@ class CinC2011(Source):
             yield CatalogRow(path.stem, self.name, place, None, None, None, labels)
 
     def read(self, path: Path) -> Record:
-        return read(path)
+        record = read(path)
+        if not {"I", "II", "aVL", "aVF"} <= set(record.leads):
+            return record
+        avl = record.lead("I") - record.lead("II") / 2
+        called_avl, called_avf = (np.nansum(np.abs(record.lead(lead) - avl)) for lead in ("aVL", "aVF"))
+        if not called_avf < called_avl:
+            return record
+        exchanged = {"aVL": "aVF", "aVF": "aVL"}
+        return record.with_(leads=tuple(exchanged.get(lead, lead) for lead in record.leads)).pick(record.leads)
 
     def _quality(self) -> dict[str, str]:
         if (table := self.root / "labels.csv").is_file():
