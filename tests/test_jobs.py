@@ -105,16 +105,20 @@ def test_impossible_numbers_of_workers():
 
 def test_a_dask_cluster_is_an_executor():
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
-    ) as cluster:
-        with dask_executor(cluster.scheduler_address) as executor:
-            results = dict(run_jobs(mv_per, ["V", "furlong", "uV"], executor=executor))
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
+        ) as cluster,
+        dask_executor(cluster.scheduler_address) as executor,
+    ):
+        results = dict(run_jobs(mv_per, ["V", "furlong", "uV"], executor=executor))
     assert results[0] == 1000 and isinstance(results[1], BadUnit)
 
 
 def test_a_scheduler_that_does_not_answer():
     pytest.importorskip("distributed")
-    with pytest.raises(JobsStopped, match="expected a Dask scheduler to answer"):
-        with dask_executor("tcp://127.0.0.1:9", timeout=0.3):
-            pass
+    with (
+        pytest.raises(JobsStopped, match="expected a Dask scheduler to answer"),
+        dask_executor("tcp://127.0.0.1:9", timeout=0.3),
+    ):
+        pass

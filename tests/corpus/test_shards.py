@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ecgprior.corpus._shard_files import MISSING, ShardWriter, quantise
 from ecgprior.corpus.prepare import prepare
-from ecgprior.corpus.shards import MISSING, Corpus, ShardWriter, corpus_digest, quantise
+from ecgprior.corpus.shards import Corpus, corpus_digest
 from ecgprior.errors import CorpusError, ShardBroken
 from ecgprior.record.record import LEADS, Record
 

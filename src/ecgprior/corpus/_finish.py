@@ -15,9 +15,10 @@ from ..errors import CorpusError
 from ..provenance import provenance, sha256_file, write_json
 from . import catalog as cat
 from ._plan import Plan
+from ._shard_files import ShardReader, shard_name
 from ._write import write_csv, write_frame
 from .duplicates import CANDIDATE, CORRELATION, RATE, SECONDS, correlation, groups
-from .shards import VERSION, ShardReader, corpus_digest, shard_name
+from .shards import VERSION, corpus_digest
 from .sources.base import Source
 from .tables import write_table
 

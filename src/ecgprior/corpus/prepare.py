@@ -31,10 +31,11 @@ from ..record.filters import resample
 from ..record.record import LEADS, Record
 from ._finish import finish, marks_path, part_path
 from ._plan import Plan, check_folder, gather, locked, write_plan
+from ._shard_files import ShardWriter, shard_name
 from ._write import write_frame, writing
 from .catalog import open_source
 from .duplicates import SIZE, sketch
-from .shards import Corpus, ShardWriter, check_leads, shard_name
+from .shards import Corpus, check_leads
 from .sources.base import Source
 from .tables import annotation_rows
 
