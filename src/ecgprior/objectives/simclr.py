@@ -1,8 +1,8 @@
 """SimCLR: two augmented views of a window must find each other among the views of all other windows.
 
 NT-Xent on a projection that is dropped after pre-training. The paper's batch of thousands becomes the
-recipe's; views may be cropped to ``view_seconds`` first, which costs the encoder less and was as good in our
-trials. Two encoder passes a window.
+recipe's; views may be cropped to ``view_seconds`` first, each at its own place, which costs the encoder less
+and makes the task harder. Two encoder passes a window.
 
 **Source** – Chen et al. 2020 (arXiv 2002.05709); on ECG: Mehari & Strodthoff 2022
 (10.1016/j.compbiomed.2021.105114), random resized crop and time-out.
