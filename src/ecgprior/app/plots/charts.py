@@ -41,7 +41,7 @@ def forest(tasks: Sequence[TaskRow], arms: Sequence[Arm], score: str) -> str:
     x = _scale(low, high, left, WIDTH - _RIGHT)
     parts, y = [], float(top)
     for task in tasks:
-        parts.append(_text(0, y + 13, task.title, "label"))
+        parts.append(_text(0, y + 13, _shorten(task.title), "label", title=task.title))
         parts.append(_text(0, y + 30, f"{task.records:,} records, {_count(task.labels, 'label')}", "muted"))
         for i, arm in enumerate(arms):
             interval = task.scores.get(arm.name, Interval(None))
@@ -83,7 +83,7 @@ def curve_chart(chart: CurveChart, arms: Sequence[Arm]) -> str:
     (x_low, x_high), (y_low, y_high) = (_padded(values) for values in zip(*points))
     x_low, x_high = (
         min(p[0] for p in points),
-        max(max(p[0] for p in points), min(p[0] for p in points) + 1e-9),
+        max(max(p[0] for p in points), min(p[0] for p in points) + 1),
     )
     x, y = _scale(x_low, x_high, left, width - right), _scale(y_low, y_high, height - bottom, top)
     parts = []

@@ -56,12 +56,12 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """A label's support in the corpus: `positives` of `labelled` records."""
+    """A label's support in the corpus: `positives` of `labelled` records; None = several labels together."""
 
     vocabulary: str
     code: str
     name: str
-    positives: int
+    positives: int | None
     labelled: int
 
 

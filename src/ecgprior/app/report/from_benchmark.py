@@ -12,7 +12,7 @@ from ...errors import CorpusError
 from ...evaluation.plan import REFERENCE
 from ...evaluation.results import ALL
 from . import words
-from .content import Arm, Difference, Interval, LabelScore, Report, TaskRow
+from .content import Arm, Difference, Interval, LabelRow, LabelScore, Report, TaskRow
 from .curves import training_curves
 from .held_out import HeldOut, held_out
 from .recordings import examples, label_rows, label_title, short_title, source_rows
@@ -71,7 +71,7 @@ def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = N
         labels=_labels(found["labels"], tasks, recipe, test),
         curves=curves,
         sources=sources,
-        support=label_rows(corpus, vocabularies),
+        support=_support(label_rows(corpus, vocabularies), recipe),
         examples=examples(corpus, _wanted(recipe, corpus)),
         facts=_facts(found, recipe, corpus, test),
         notes=_notes(found, manifest, corpus, recipe, test, simulated, bool(curves)),
@@ -128,25 +128,29 @@ def _star(arms: Sequence[Arm], recipe: Mapping[str, Any]) -> Arm | None:
 def _tasks(
     summary: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any], corpus: Corpus, test: HeldOut
 ) -> tuple[TaskRow, ...]:
-    """The mean over tasks first, then each task."""
+    """The mean over tasks first, then means without some task, then each task."""
     scopes = list(dict.fromkeys(row["scope"] for row in summary))
-    first = [ALL] if ALL in scopes else []
-    titles = {entry["name"]: short_title(entry["title"]) for entry in corpus.manifest["sources"]}
+    titles = {e["name"]: short_title(e["title"], e["name"]) for e in corpus.manifest["sources"]}
     known = {task["name"]: task for task in recipe["tasks"]}
     rows = []
-    for scope in [*first, *(s for s in scopes if s != ALL)]:
+    for scope in sorted(scopes, key=lambda scope: (scope != ALL, scope in known)):  # means first
         own = [row for row in summary if row["scope"] == scope]
-        n_records, n_labels = test.records.get(scope, 0), len(test.labels.get(scope, ()))
-        title = {ALL: "Mean over tasks"}.get(scope, scope)
-        if scope in known:
-            sources = known[scope]["sources"]
-            title = titles.get(sources[0], scope) if len(sources) == 1 else scope
-        else:
-            n_records, n_labels = sum(test.records.values()), sum(map(len, test.labels.values()))
         scores = {_key(row): Interval(row["auroc"], row["low"], row["high"]) for row in own}
-        metrics = {} if scope not in known else {_key(row): _metrics(row) for row in own}
+        if scope in known:
+            sources, members = known[scope]["sources"], [scope]
+            title = titles.get(sources[0], scope) if len(sources) == 1 else scope
+            metrics = {_key(row): _metrics(row) for row in own}
+        else:
+            left = scope.removeprefix("without ") if scope != ALL else None
+            members, metrics = [name for name in known if name != left], {}
+            title = f"Mean without {left}" if left else "Mean over tasks"
+        n_records, n_labels = (sum(counts) for counts in zip(*(_size(test, name) for name in members)))
         rows.append(TaskRow(scope, title, n_records, n_labels, scores, metrics))
     return tuple(rows)
+
+
+def _size(test: HeldOut, task: str) -> tuple[int, int]:
+    return test.records[task], len(test.labels[task])
 
 
 def _metrics(row: Mapping[str, Any]) -> dict[str, Interval]:
@@ -182,6 +186,18 @@ def _labels(
             title = label if label in groups[task] else label_title(vocabularies[task], label)
             found.append(LabelScore(titles.get(task, task), title, *labels[label], scores))
     return tuple(found)
+
+
+def _support(rows: Sequence[LabelRow], recipe: Mapping[str, Any]) -> tuple[LabelRow, ...]:
+    """What the tasks ask for, or could ask for: codes on fewer records than a task needs are one line together."""
+    least = {task["vocabulary"]: task["min_positives"] for task in recipe["tasks"]}
+    shown = [row for row in rows if row.positives >= least[row.vocabulary]]
+    for name, n in least.items():
+        rare = [row for row in rows if row.vocabulary == name and row.positives < n]
+        if rare:
+            text = f"{len(rare)} more, each on fewer than {n} records"
+            shown.append(LabelRow(name, "…", text, None, rare[0].labelled))
+    return tuple(shown)
 
 
 def _wanted(recipe: Mapping[str, Any], corpus: Corpus) -> list[tuple[str, str]]:

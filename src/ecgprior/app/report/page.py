@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from itertools import groupby
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -35,6 +36,7 @@ def render(report: Report) -> str:
         bars=_bars(report),
         curves=[(c, Markup(curve_chart(c, report.arms))) for c in report.curves if c.curves],
         metrics=_metric_names(report),
+        by_task=[(task, list(rows)) for task, rows in groupby(report.differences, lambda d: d.task)],
         mark=lambda arm: Markup(legend_mark(arm)),
         title=lambda name: titles.get(name, name),
         safe=Markup,

@@ -8,19 +8,22 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
-from ...corpus.labels import vocabulary
+from ...corpus.labels import label_matrix, vocabulary
 from ...corpus.shards import Corpus
 from ..plots.paper import plot_ecg
 from .content import Example, LabelRow, SourceRow
 
 
-def short_title(title: str) -> str:
-    """A source's title without its explanation.
+def short_title(title: str, name: str = "") -> str:
+    """A source's title without its explanation; its `name` where that is a short one and the title long.
 
     >>> short_title("PTB-XL, a large publicly available electrocardiography dataset")
     'PTB-XL'
+    >>> short_title("Lobachevsky University Electrocardiography Database", "ludb")
+    'LUDB'
     """
-    return re.split(r"[:,(]", title, maxsplit=1)[0].strip()
+    short = re.split(r"[:,(]", title, maxsplit=1)[0].strip()
+    return name.upper() if len(short) > 30 and 0 < len(name) <= 5 else short
 
 
 def source_rows(corpus: Corpus) -> tuple[SourceRow, ...]:
@@ -48,32 +51,35 @@ def source_rows(corpus: Corpus) -> tuple[SourceRow, ...]:
 
 
 def label_rows(corpus: Corpus, vocabularies: Iterable[str]) -> tuple[LabelRow, ...]:
-    """The codes that occur of some vocabularies, most frequent first."""
+    """The codes that occur of some vocabularies, most frequent first; a code counts where one below it does."""
     rows = []
     for name in dict.fromkeys(vocabularies):
-        column = f"labels.{name}"
-        if column not in corpus.index.columns:
+        if f"labels.{name}" not in corpus.index.columns:
             continue
-        own = corpus.index[column].drop_nulls()
         known = vocabulary(name)
-        names = dict(zip(known.codes, known.names))
-        counts = own.explode().drop_nulls().value_counts(sort=True)
-        for code, positives in counts.sort(["count", column], descending=[True, False]).iter_rows():
-            rows.append(LabelRow(name, code, names.get(code, code), positives, len(own)))
+        y = label_matrix(corpus.index, name)
+        labelled = int((~np.isnan(y)).any(axis=1).sum())
+        found = sorted(zip((-(y == 1).sum(axis=0)).tolist(), known.codes, known.names))
+        rows += [LabelRow(name, code, text, -n, labelled) for n, code, text in found if n]
     return tuple(rows)
 
 
 def label_title(name: str, label: str) -> str:
-    """A label as a person reads it: its code and meaning, or its meaning alone where the code is a number.
+    """A label as a person reads it in little room: its code and meaning, or the one that says it alone.
 
-    >>> label_title("cinc2021", "164889003"), label_title("ptbxl_superclass", "no such code")
-    ('atrial fibrillation', 'no such code')
+    >>> label_title("cinc2021", "164889003"), label_title("ptbxl_superclass", "HYP")
+    ('atrial fibrillation', 'HYP · hypertrophy')
+    >>> label_title("cinc2011_quality", "unacceptable"), label_title("ludb", "no such code")
+    ('unacceptable', 'no such code')
     """
     known = vocabulary(name)
-    meaning = dict(zip(known.codes, known.names)).get(label, label).split(":")[0]
+    whole = dict(zip(known.codes, known.names)).get(label, label)
+    meaning = re.split(r"[:(]", whole, maxsplit=1)[0].strip()
     if label.isdigit() or meaning.casefold() == label.casefold():
         return meaning
-    return label if meaning == label else f"{label} · {meaning}"
+    if label.islower():  # a word, not an abbreviation
+        return meaning if len(meaning) <= 30 else label
+    return f"{label} · {meaning}"
 
 
 def examples(corpus: Corpus, wanted: Sequence[tuple[str, str]], most: int = 4) -> tuple[Example, ...]:
@@ -110,8 +116,10 @@ def _example(corpus: Corpus, name: str, labelled: str) -> Example:
 
 
 def _span(values: pl.Series, unit: str) -> str:
-    low, high = (float(f"{v:.3g}") for v in np.quantile(values.to_numpy(), [0, 1]))
-    return f"{low:g} {unit}" if low == high else f"{low:g}–{high:g} {unit}"
+    """The smallest and the largest, as far as a reader needs them."""
+    ends = [float(v) for v in np.quantile(values.to_numpy(), [0, 1])]
+    low, high = (f"{v:.0f}" if v >= 100 else f"{float(f'{v:.2g}'):g}" for v in ends)
+    return f"{low} {unit}" if low == high else f"{low}–{high} {unit}"
 
 
 def _leads(stored: list[list[str]]) -> str:

@@ -48,16 +48,16 @@ def difference(interval: Interval) -> str:
 
 
 def verdict(interval: Interval) -> str:
-    """What a paired difference allows to be said.
+    """What a paired difference allows to be said, of the interval as it is printed.
 
     >>> [verdict(Interval(v, v - 0.02, v + 0.02)) for v in (0.1, 0.01, -0.1)]
     ['better', 'not distinguishable', 'worse']
     """
     if interval.low is None or interval.high is None:
         return "without an interval"
-    if interval.low > 0:
+    if round(interval.low, 3) > 0:
         return "better"
-    return "worse" if interval.high < 0 else "not distinguishable"
+    return "worse" if round(interval.high, 3) < 0 else "not distinguishable"
 
 
 def headline(
