@@ -31,6 +31,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def local_processes(count: int) -> ProcessPoolExecutor:
+    """A pool of `count` processes, started by ``spawn``, that end when this process ends, however it ends."""
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
 def run_jobs(
     function: Callable[[T], R],
     items: Iterable[T],
@@ -92,7 +97,7 @@ def _run(
         yield from ((index, _attempt(function, item)) for index, item in enumerate(items))
     else:
         count = min(count, total) if total >= 0 else count
-        pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_end_with_parent)
+        pool = local_processes(count)
         try:
             yield from _in_flight(function, items, pool, 2 * count)
         finally:

@@ -11,9 +11,8 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from ..errors import CorpusError, RecipeError, where
+from ..jobs import local_processes
 from ..provenance import atomic_open, digest_json, provenance, write_json
 from ..recipe import to_plain
 from .arms import Setting, compute_cell
@@ -253,7 +253,7 @@ def _share(setting: Setting, to: Path, workers: int, progress: Progress | None) 
     """Let `workers` processes run the cells; the first error of any of them is raised here."""
     store, names = CellStore(to), setting.cells()
     plain = to_plain(setting.recipe)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with local_processes(workers) as pool:
         jobs = [
             pool.submit(_worker, plain, setting.corpus.path, to, setting.work, setting.device, workers)
             for _ in range(workers)
