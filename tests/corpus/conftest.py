@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgprior.corpus.catalog import CatalogRow
-from ecgprior.corpus.sources.base import PublishedFolds, Source
+from ecgprior.corpus.sources.base import CatalogRow, PublishedFolds, Source
 from ecgprior.errors import FormatBroken
 from ecgprior.record.record import LEADS, Annotations, Record
 

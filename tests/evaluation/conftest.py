@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ecgprior.corpus.catalog import CatalogRow
 from ecgprior.corpus.prepare import prepare
-from ecgprior.corpus.sources.base import Source
+from ecgprior.corpus.sources.base import CatalogRow, Source
 from ecgprior.evaluation.benchmark import benchmark
 from ecgprior.evaluation.plan import BenchmarkRecipe
 from ecgprior.record.record import LEADS, Record

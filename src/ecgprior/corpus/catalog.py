@@ -9,18 +9,14 @@ labelled, and none of its codes applies.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from .. import lookup
 from ..errors import CorpusError, where
-
-if TYPE_CHECKING:
-    from .sources.base import Source
+from .sources.base import Source
 
 LABELS = "labels."
 """What the names of label columns begin with."""
@@ -34,40 +30,6 @@ COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "sex": pl.String,
     "fold": pl.Int32,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogRow:
-    """One recording as its publisher describes it.
-
-    Attributes
-    ----------
-    record : str
-        Name, unique within the source.
-    source : str
-        Name of the source.
-    path : str
-        Below the source's folder, POSIX; ``file.hdf5#12`` is row 12 of an HDF5 file.
-    patient : str or None
-        The publisher's patient id; None = unknown.
-    age : float or None
-        Years.
-    sex : str or None
-        ``"female"`` or ``"male"``.
-    labels : mapping of str to tuple of str
-        Vocabulary → codes. A vocabulary that is absent: not labelled in it; an empty tuple: none applies.
-    fold : int or None
-        The publisher's recommended fold.
-    """
-
-    record: str
-    source: str
-    path: str
-    patient: str | None
-    age: float | None
-    sex: str | None
-    labels: Mapping[str, tuple[str, ...]]
-    fold: int | None = None
 
 
 def open_source(name: str, root: Path | str) -> Source:
@@ -93,8 +55,6 @@ def source_class(name: str) -> type[Source]:
     UnknownName
         No source bears the name.
     """
-    from .sources.base import Source
-
     return lookup.method("corpus.sources", name, Source)
 
 

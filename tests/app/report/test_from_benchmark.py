@@ -10,9 +10,8 @@ import pytest
 from ecgprior.app.report.from_benchmark import report_of
 from ecgprior.app.report.page import render
 from ecgprior.app.report.recordings import examples, label_rows, source_rows
-from ecgprior.corpus.catalog import CatalogRow
 from ecgprior.corpus.prepare import prepare
-from ecgprior.corpus.sources.base import Source
+from ecgprior.corpus.sources.base import CatalogRow, Source
 from ecgprior.errors import CorpusError
 from ecgprior.evaluation.arms import Setting
 from ecgprior.evaluation.benchmark import open_setting, write_results

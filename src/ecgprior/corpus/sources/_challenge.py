@@ -45,11 +45,10 @@ from ...errors import EcgpriorError
 from ...record.formats.wfdb import read_header
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ..labels import vocabulary
 from ._tables import age, comments, fields, headers, sex
 from ._wfdb import common_gain, header_path, without_constant_leads
-from .base import Source
+from .base import CatalogRow, Source
 
 UNITS_PER_MV = 1000.0
 WRONG_GAINS = {"E": (4880.0, 4880.0), "HR": (200.0, 200.0), "S": (1e5, 1e7), "I": (1e5, 1e7)}

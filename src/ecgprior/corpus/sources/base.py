@@ -8,7 +8,7 @@ a publisher got wrong is put right there and nowhere else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,40 @@ from typing import Any, ClassVar, Literal
 
 from ...errors import CorpusError, FormatBroken, where
 from ...record.record import Record
-from ..catalog import CatalogRow
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRow:
+    """One recording as its publisher describes it.
+
+    Attributes
+    ----------
+    record : str
+        Name, unique within the source.
+    source : str
+        Name of the source.
+    path : str
+        Below the source's folder, POSIX; ``file.hdf5#12`` is row 12 of an HDF5 file.
+    patient : str or None
+        The publisher's patient id; None = unknown.
+    age : float or None
+        Years.
+    sex : str or None
+        ``"female"`` or ``"male"``.
+    labels : mapping of str to tuple of str
+        Vocabulary → codes. A vocabulary that is absent: not labelled in it; an empty tuple: none applies.
+    fold : int or None
+        The publisher's recommended fold.
+    """
+
+    record: str
+    source: str
+    path: str
+    patient: str | None
+    age: float | None
+    sex: str | None
+    labels: Mapping[str, tuple[str, ...]]
+    fold: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ._tables import number, read_table, whole, yes
-from .base import Source
+from .base import CatalogRow, Source
 
 _HISTORY = ("basal_pattern", "sudden_death")
 _BRUGADA: dict[float, tuple[str, ...]] = {0.0: (), 1.0: ("brugada",)}

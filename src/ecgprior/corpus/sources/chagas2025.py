@@ -17,9 +17,8 @@ from pathlib import Path
 
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ._tables import age, comments, fields, headers, sex, whole, yes
-from .base import Source
+from .base import CatalogRow, Source
 
 
 class Chagas2025(Source):

@@ -24,9 +24,8 @@ import numpy as np
 
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ._tables import headers, read_table
-from .base import Source
+from .base import CatalogRow, Source
 
 _QUALITY: dict[str, tuple[str, ...]] = {"acceptable": (), "unacceptable": ("unacceptable",)}
 

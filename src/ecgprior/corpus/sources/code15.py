@@ -21,9 +21,8 @@ import numpy as np
 from ...errors import ExtraMissing, FormatBroken, ReadError, RecordError
 from ...record.read import read
 from ...record.record import LEADS, Record
-from ..catalog import CatalogRow
 from ._tables import age, read_table, whole, yes
-from .base import Source
+from .base import CatalogRow, Source
 
 FS = 400
 _SIX = ("1dAVb", "RBBB", "LBBB", "SB", "ST", "AF")

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ._tables import age, comments, fields, headers, sex
-from .base import Source
+from .base import CatalogRow, Source
 
 _NAME = re.compile(r"data_(\d+)_(\d+)")
 _RHYTHM: dict[str, tuple[str, ...]] = {

@@ -28,10 +28,10 @@ from pathlib import Path
 from ...errors import CorpusError
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import LABELS, CatalogRow
+from ..catalog import LABELS
 from ..labels import vocabulary, vocabulary_names
 from ._tables import age, in_order, number, read_table, sex, whole
-from .base import Source
+from .base import CatalogRow, Source
 
 _KINDS = (".hea", ".h5", ".hdf5", ".mat", ".csv", ".npy", ".edf", ".dcm", ".xml", ".scp")
 

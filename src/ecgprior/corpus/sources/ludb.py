@@ -19,11 +19,10 @@ from pathlib import Path
 
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ..labels import vocabulary
 from ._tables import age, read_table, sex, whole
 from ._wfdb import all_annotations, common_gain
-from .base import Source
+from .base import CatalogRow, Source
 
 UNITS_PER_MV = 1000.0
 

@@ -19,10 +19,9 @@ from pathlib import Path
 
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ..labels import vocabulary
 from ._tables import age, number, read_table, sex, table_path, whole
-from .base import PublishedFolds, Source
+from .base import CatalogRow, PublishedFolds, Source
 
 _REPORTS = tuple(f"report_{index}" for index in range(18))
 

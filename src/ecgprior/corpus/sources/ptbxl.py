@@ -20,10 +20,9 @@ from pathlib import Path
 from ...errors import CorpusError
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ..labels import vocabulary
 from ._tables import age, number, read_table, whole
-from .base import PublishedFolds, Source
+from .base import CatalogRow, PublishedFolds, Source
 
 _COLUMNS = ("ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
 _SEX = {"0": "male", "0.0": "male", "1": "female", "1.0": "female"}

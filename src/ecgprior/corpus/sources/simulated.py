@@ -11,10 +11,9 @@ from pathlib import Path
 
 from ...record.read import read
 from ...record.record import Record
-from ..catalog import CatalogRow
 from ..labels import vocabulary
 from ._tables import age, read_table, sex
-from .base import Source
+from .base import CatalogRow, Source
 
 
 class Simulated(Source):

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from ...record.read import read
 from ...record.record import LEADS, Record
-from ..catalog import CatalogRow
 from ..labels import vocabulary
 from ._tables import age, in_order, read_table, sex, whole
-from .base import Source
+from .base import CatalogRow, Source
 
 FS = 500
 
