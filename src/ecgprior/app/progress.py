@@ -52,22 +52,23 @@ def progress_bar(title: str) -> Iterator[Move]:
 
 
 def watched(move: Move, work: Path) -> Move:
-    """The callback, its text replaced by the latest step of every run below a benchmark's work folder, if any.
+    """The callback, its text – the cells at work – replaced by the latest step of their runs, if any.
 
-    Cells that other processes compute do not call back; their runs' logs say how far they are.
+    Cells that other processes compute do not call back; their runs' logs, below `work`, say how far they are.
     """
 
     def moved(done: int, total: int, text: str = "") -> None:
-        move(done, total, running(work) or text)
+        move(done, total, running(work, text) or text)
 
     return moved
 
 
-def running(work: Path, within_s: float = 60.0) -> str:
-    """``"simclr-s0-f0 step 340, loss 0.21"`` for every run whose log was written lately; empty when none was."""
+def running(work: Path, cells: str, within_s: float = 60.0) -> str:
+    """``"simclr-s0-f0 step 340, loss 0.21"`` for each of `cells` (``"a, b"``) whose log was written lately."""
     since = time.time() - within_s
     logs = [path for path in sorted(work.glob("*/run/log.jsonl")) if path.stat().st_mtime >= since]
-    steps = [(path.parts[-3].rpartition("-")[0], _last_step(path)) for path in logs]
+    named = [(path.parts[-3].rpartition("-")[0], path) for path in logs]
+    steps = [(cell, _last_step(path)) for cell, path in named if cell in cells.split(", ")]
     return "; ".join(f"{cell} {step}" for cell, step in steps if step)
 
 
