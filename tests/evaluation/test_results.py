@@ -53,6 +53,14 @@ def test_the_same_scores_differ_by_exactly_nothing(setting, cells):
     assert (found["difference"], found["difference_low"], found["difference_high"]) == (0, 0, 0)
 
 
+def test_differences_are_from_the_arm_that_the_recipe_names(corpus, values, tmp_path, cells):
+    other = open_setting(BenchmarkRecipe.of(values(replicates=200, against="simclr")), corpus, tmp_path / "other")
+    found, usual = tables(other, cells), tables(open_setting(BenchmarkRecipe.of(values(replicates=200)), corpus, tmp_path), cells)
+    assert row(found, "simclr")["difference"] is None
+    assert row(found, "random-init")["difference"] == pytest.approx(-row(usual, "simclr")["difference"])
+    assert row(found, "random-init")["difference_low"] == pytest.approx(-row(usual, "simclr")["difference_high"])
+
+
 def test_seeds_are_averaged_and_widen_the_interval(setting, cells):
     one = {**cells, **{CellName(n.arm, 1, n.fold): cell for n, cell in cells.items()}}
     two = {**cells, **{CellName(n.arm, 1, n.fold): shuffled(cell, 1) for n, cell in cells.items()}}

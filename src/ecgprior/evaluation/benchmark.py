@@ -309,7 +309,7 @@ def write_results(setting: Setting, to: Path) -> BenchmarkResult:
         file.write(_long_csv(found))
     with atomic_open(to / "results.md") as file:
         cells_said = f"{result.finished} of {result.planned}"
-        file.write(markdown(result.title, found, notes, cells_said, setting.recipe.level))
+        file.write(markdown(setting.recipe, found, notes, cells_said))
     return result
 
 

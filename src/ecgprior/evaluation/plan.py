@@ -32,12 +32,15 @@ class Arm(Part):
         False = the encoder as it is initialised from the seed.
     set : dict
         Values put over the pre-training recipe's, as nested tables.
+    control : bool
+        Something to compare with, not a method: a report's headline is never about it. ``random-init`` is one.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     pretrain: str
     train: bool = True
     set: dict[str, Any] = {}
+    control: bool = False
 
 
 class SplitPlan(Part):
@@ -91,6 +94,8 @@ class BenchmarkRecipe(Part):
     tasks : tuple of Task
     arms : tuple of Arm
         When none is called ``random-init``, one with the first arm's encoder is put in front.
+    against : str
+        The arm whose probe all others are compared with, paired.
     pretrain : dict
         Values put over every arm's pre-training recipe, before the arm's own ``set``.
     unlabelled_sources : tuple of str
@@ -108,6 +113,7 @@ class BenchmarkRecipe(Part):
     split: SplitPlan = SplitPlan.model_validate({})
     tasks: tuple[Task, ...] = Field(min_length=1)
     arms: tuple[Arm, ...] = Field(min_length=1)
+    against: str = REFERENCE
     pretrain: dict[str, Any] = {}
     unlabelled_sources: tuple[str, ...] = ()
     also_without: tuple[str, ...] = ()
@@ -131,6 +137,8 @@ class BenchmarkRecipe(Part):
         for what, found in (("arms", names), ("seeds", [str(s) for s in recipe.seeds])):
             if twice := sorted({n for n in found if found.count(n) > 1}):
                 raise RecipeError(f"recipe key '{what}': expected each once, got '{twice[0]}' twice")
+        if recipe.against not in {arm.name for arm in recipe.arms}:
+            raise RecipeError(f"recipe key 'against': '{recipe.against}' is not an arm of this recipe")
         if not recipe.seeds:
             raise RecipeError("recipe key 'seeds': expected at least one")
         if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:

@@ -20,7 +20,6 @@ from ..errors import CorpusError
 from .bootstrap import Interval, interval, patient_draws
 from .cells import CellName
 from .metrics import Array, auroc, evaluate
-from .plan import REFERENCE
 from .tasks import patients_of
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Tables:
     ----------
     summary : polars.DataFrame
         One row a system and scope: arm, readout (``probe`` or ``head``), scope (a task, ``all tasks`` or ``without
-        <task>``), auroc, low, high, difference, difference_low, difference_high (against random-init's probe;
+        <task>``), auroc, low, high, difference, difference_low, difference_high (against the probe of the recipe's ``against``;
         null for itself), auprc, f_max, brier, ece (tasks only), seeds, folds.
     labels : polars.DataFrame
         One row a system and label: arm, readout, task, label, n, positives, auroc, low, high, auprc, f1_max,
@@ -67,7 +66,7 @@ def tables(setting: Setting, cells: Mapping[CellName, dict[str, Any]]) -> Tables
         for arm, seeds in whole.items()
         for readout in _readouts(cells, arm)
     }
-    base = found.get((REFERENCE, "probe"))
+    base = found.get((setting.recipe.against, "probe"))
     summary = [row for system in found.values() for row in system.summary(base)]
     labels = [row for system in found.values() for row in system.labels()]
     return Tables(

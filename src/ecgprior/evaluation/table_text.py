@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from .plan import BenchmarkRecipe
 from .results import Tables
 
 
-def markdown(title: str, found: Tables, notes: Sequence[str], cells: str, level: float) -> str:
+def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells: str) -> str:
     """The whole result as one Markdown page: a line a system, then a line a label.
 
-    `cells` says how many are finished; `level` is that of the intervals.
+    `cells` says how many are finished.
     """
-    lines = [f"# {title}", "", f"{cells} cells. AUROC ({level:.0%} interval over patients and seeds):", ""]
+    lines = [f"# {recipe.title}", "", f"{cells} cells. AUROC ({recipe.level:.0%} interval over patients and seeds):", ""]
     systems = _systems(found.summary)
     scopes = found.summary["scope"].unique(maintain_order=True).to_list()
     head = ["system", "seeds", *scopes]
@@ -24,7 +25,7 @@ def markdown(title: str, found: Tables, notes: Sequence[str], cells: str, level:
         by_scope = {row["scope"]: row for row in own.iter_rows(named=True)}
         spreads = [_spread(by_scope[s]["auroc"], by_scope[s]["low"], by_scope[s]["high"]) for s in scopes]
         rows.append([_name(arm, readout), str(own["seeds"][0]), *spreads])
-    lines += [*_table(head, rows), "", "Difference from random-init, paired:", ""]
+    lines += [*_table(head, rows), "", f"Difference from {recipe.against}, paired:", ""]
     rows = []
     for row in found.summary.filter(pl.col("difference").is_not_null()).iter_rows(named=True):
         gap = _spread(row["difference"], row["difference_low"], row["difference_high"], "+.3f")

@@ -20,7 +20,12 @@ from .recordings import examples, label_rows, label_title, short_title, source_r
 SCORE = "Macro AUROC"
 _METRICS = {"auroc": SCORE, "auprc": "AUPRC", "f_max": "F-max", "brier": "Brier", "ece": "Calibration error"}
 _FEW = 10
-_TITLES = {REFERENCE: "Random encoder", "supervised": "Supervised", "simclr": "SimCLR"}
+_TITLES = {
+    REFERENCE: "Random encoder",
+    "random-normed": "Random encoder, norms fitted",
+    "supervised": "Supervised",
+    "simclr": "SimCLR",
+}
 
 
 def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = None) -> Report:
@@ -47,9 +52,9 @@ def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = N
     arms = _arms(found["summary"], recipe)
     names = {arm.name: arm.title for arm in arms}
     tasks = _tasks(found["summary"], recipe, corpus, test)
-    star, control = _star(arms, recipe), next((a for a in arms if a.name == REFERENCE), None)
+    star, control = _star(arms, recipe), next((a for a in arms if a.name == recipe["against"]), None)
     head = tasks[0] if tasks else None
-    differences = _differences(found["summary"], tasks, arms)
+    differences = _differences(found["summary"], tasks, arms, recipe["against"])
     sentence = f"{found['title']}: no arm is finished yet."
     if star and control and head:
         both = (head.scores[star.name], head.scores[control.name])
@@ -104,6 +109,8 @@ def _arms(summary: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> tu
         title = _TITLES.get(arm["name"], arm["name"])
         if not arm["train"]:
             text, phrase = "never trained: the control", "a random encoder"
+        elif arm["control"]:
+            text, phrase = "a control: no weight was trained", f"the control “{title}”"
         elif _supervised(arm):
             text, phrase = "trained on the labels of the training part", "supervised features"
         else:
@@ -120,7 +127,7 @@ def _supervised(arm: Mapping[str, Any]) -> bool:
 
 def _star(arms: Sequence[Arm], recipe: Mapping[str, Any]) -> Arm | None:
     """The arm that the headline is about: the recipe's first self-supervised one, else its first trained one."""
-    trained = [arm for arm in recipe["arms"] if arm["train"]]
+    trained = [arm for arm in recipe["arms"] if arm["train"] and not arm["control"]]
     order = [a["name"] for a in sorted(trained, key=_supervised)]
     return next((arm for name in order for arm in arms if arm.name == name), None)
 
@@ -159,7 +166,7 @@ def _metrics(row: Mapping[str, Any]) -> dict[str, Interval]:
 
 
 def _differences(
-    summary: Sequence[Mapping[str, Any]], tasks: Sequence[TaskRow], arms: Sequence[Arm]
+    summary: Sequence[Mapping[str, Any]], tasks: Sequence[TaskRow], arms: Sequence[Arm], against: str
 ) -> tuple[Difference, ...]:
     by_place = {(row["scope"], _key(row)): row for row in summary if row["difference"] is not None}
     found = []
@@ -167,7 +174,7 @@ def _differences(
         for arm in arms:
             if row := by_place.get((task.name, arm.name)):
                 value = Interval(row["difference"], row["difference_low"], row["difference_high"])
-                found.append(Difference(task.title, arm.name, REFERENCE, value))
+                found.append(Difference(task.title, arm.name, against, value))
     return tuple(found)
 
 
