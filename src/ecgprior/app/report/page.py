@@ -49,7 +49,8 @@ def render(report: Report) -> str:
 def _bars(report: Report) -> list[tuple[str, Markup]]:
     """One chart of label bars a task, in the order of the tasks."""
     tasks = list(dict.fromkeys(label.task for label in report.labels))
-    charts = [label_bars([s for s in report.labels if s.task == t], report.arms, report.score) for t in tasks]
+    score = report.score.removeprefix("Macro ")  # of one label there is no mean
+    charts = [label_bars([s for s in report.labels if s.task == t], report.arms, score) for t in tasks]
     return list(zip(tasks, map(Markup, charts)))
 
 
