@@ -15,9 +15,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,formats,download,cluster,dev]' -c constraints.txt
 	@touch $@
 
-# Simulated ECGs by default; `make demo DATA=../shared/data` runs on every set found there.
+# Simulated ECGs by default: demo/report.html. `make demo DATA=DIR` runs on every set found there: demo/data/report.html.
 demo: $(STAMP)
-	$(BIN)/ecgprior demo --to demo $(if $(DATA),--data $(DATA))
+	$(BIN)/ecgprior demo $(if $(DATA),--data $(DATA) --to demo/data,--to demo)
 
 test: $(STAMP) check
 	$(BIN)/python -m pytest -n 2

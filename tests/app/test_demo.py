@@ -36,7 +36,7 @@ def test_the_whole_way_and_nothing_twice(tmp_path, capsys):
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Simulated ECGs, not patients" in html and html.count('class="ecg"') == 4
     cells = {p: p.stat().st_mtime_ns for p in (tmp_path / "result/cells").glob("*.json")}
-    assert len(cells) == 3
+    assert len(cells) == 4
     run_demo(tmp_path, data=None, n=200, seed=3, workers=1, values=values)
     again = capsys.readouterr().out
     assert "holds these 200 ECGs already" in again
