@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
@@ -82,8 +83,9 @@ def version() -> str:
         return "0+unknown"
 
 
+@lru_cache(maxsize=1)
 def code_digest() -> str:
-    """SHA-256 over every Python and TOML file of the package: which code ran."""
+    """SHA-256 over every Python and TOML file of the package: which code ran. Computed once a process."""
     root = Path(__file__).parent
     files = sorted(p for p in root.rglob("*") if p.suffix in {".py", ".toml", ".csv"})
     return digest_pairs((p.relative_to(root).as_posix(), sha256_file(p)) for p in files)

@@ -152,7 +152,7 @@ class ShardWriter:
         self.file.write(data)
         entry = {
             "n_samples": signal.shape[1],
-            "leads": [self.leads[lead] for lead in present],
+            "leads": tuple(self.leads[lead] for lead in present),
             "offset": self.offset,
             "scale": scale.tolist(),
             "n_missing": n_missing,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -38,6 +38,13 @@ def writing(folder: Path) -> Iterator[None]:
         else:
             advice = "run the same call again when that is mended, it goes on where it was"
         raise CorpusError(f"cannot write to '{folder}': {error} – {advice}") from error
+
+
+def lists(name: str, values: Sequence[tuple[str, ...] | None]) -> pl.Series:
+    """A column of lists of text. Few of them differ, and polars is slow with each, so it is given each once."""
+    place = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    distinct = pl.Series(name, [None if v is None else list(v) for v in place], pl.List(pl.String))
+    return distinct[[place[value] for value in values]]
 
 
 def write_frame(path: Path, frame: pl.DataFrame, sync: bool = True) -> None:

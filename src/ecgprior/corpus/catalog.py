@@ -16,6 +16,7 @@ import polars as pl
 
 from .. import lookup
 from ..errors import CorpusError, where
+from ._write import lists
 from .sources.base import Source
 
 LABELS = "labels."
@@ -121,7 +122,7 @@ def vocabularies(table: pl.DataFrame) -> list[str]:
 
 def _table(source: Source) -> pl.DataFrame:
     columns: dict[str, list] = {name: [] for name in COLUMNS}
-    labels: dict[str, list] = {}
+    labels: dict[str, list[tuple[str, ...] | None]] = {}
     count = 0
     people = source.people or source.name
     with where(f"source '{source.name}' at '{source.root}'"):
@@ -137,10 +138,10 @@ def _table(source: Source) -> pl.DataFrame:
                 labels[vocabulary] = [None] * count
             for vocabulary, values in labels.items():
                 codes = row.labels.get(vocabulary)
-                values.append(None if codes is None else list(codes))
+                values.append(None if codes is None else tuple(codes))
             count += 1
         if not count:
             raise CorpusError(f"source '{source.name}' has no record: expected {source.layout.strip()}")
     series = [pl.Series(name, columns[name], dtype) for name, dtype in COLUMNS.items()]
-    series += [pl.Series(LABELS + name, values, pl.List(pl.String)) for name, values in labels.items()]
+    series += [lists(LABELS + name, values) for name, values in labels.items()]
     return pl.DataFrame(series)

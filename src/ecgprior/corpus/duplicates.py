@@ -197,14 +197,14 @@ def _filtered(
     part = signal[:, : min(signal.shape[1], round(SECONDS * fs))]
     level = padded[:, lead_in : lead_in + part.shape[1]]
     np.subtract(part, part[:, :1], out=level)  # from the first sample: a flat lead is exactly 0
-    middle = level.mean(axis=1, keepdims=True)
+    middle = np.add.reduce(level, axis=1, keepdims=True) / np.float32(level.shape[1])
     if np.isfinite(middle).all():
         level -= middle
     else:
         level[:] = _centred(part)
     step = padded.strides[1]
-    windows = np.lib.stride_tricks.as_strided(
-        padded, (len(signal), n_blocks, width), (padded.strides[0], block * step, step), writeable=False
+    windows: NDArray[np.float32] = np.ndarray(  # overlapping ones; as_strided does the same, slowly
+        (len(signal), n_blocks, width), np.float32, padded, 0, (padded.strides[0], block * step, step)
     )
     return (windows.reshape(-1, width) @ kernel).reshape(len(signal), -1)
 

@@ -14,7 +14,8 @@ and ``00421_hr`` exceeds 11 mV: these are the publisher's recordings and are lef
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from ...errors import CorpusError
@@ -115,7 +116,12 @@ def labels_of(scp_codes: str) -> dict[str, tuple[str, ...]]:
 
 
 def _up(below: str, codes: tuple[str, ...], above: str) -> tuple[str, ...]:
-    table = vocabulary(below)
-    parents = {code: up[0].removeprefix(f"{above}:") for code, up in zip(table.codes, table.parents)}
+    parents = _parents(below, above)
     reached = {parents[code] for code in codes}
     return tuple(code for code in vocabulary(above).codes if code in reached)
+
+
+@lru_cache
+def _parents(below: str, above: str) -> Mapping[str, str]:
+    table = vocabulary(below)
+    return {code: up[0].removeprefix(f"{above}:") for code, up in zip(table.codes, table.parents)}

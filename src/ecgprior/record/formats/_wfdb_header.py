@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ MAX_HEADER_BYTES = 4 << 20
 """No header of a real record comes near; a longer one is not read."""
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not block
+
+_FAR = 1 << 40  # no integer of a signal line comes near
 
 DEFAULT_GAIN = 200.0
 DEFAULT_FS = 250.0
@@ -110,6 +113,23 @@ def read_bytes(path: str, most: int) -> bytes:
         )
 
 
+def file_size(path: str) -> int:
+    """Bytes of a regular file.
+
+    Raises
+    ------
+    ReadError
+        Missing, or not a regular file.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise _read_error(path, error) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ReadError(f"'{path}' is not a file")
+    return status.st_size
+
+
 class opened:  # a plain class: half the cost of a generator, and this is done for every record
     """Open a regular file by number; gives it and its size, and closes it.
 
@@ -128,7 +148,7 @@ class opened:  # a plain class: half the cost of a generator, and this is done f
             status = os.fstat(self.descriptor)
         except (OSError, ValueError) as error:
             self._close()
-            raise self._error(error) from None
+            raise _read_error(self.path, error) from None
         if not stat.S_ISREG(status.st_mode):
             self._close()
             raise ReadError(f"'{self.path}' is not a file")
@@ -137,17 +157,18 @@ class opened:  # a plain class: half the cost of a generator, and this is done f
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._close()
         if isinstance(error, OSError) and not isinstance(error, ReadError):
-            raise self._error(error) from None
+            raise _read_error(self.path, error) from None
 
     def _close(self) -> None:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
-    def _error(self, error: Exception) -> ReadError:
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            return ReadError(f"there is no file '{self.path}'")
-        return ReadError(f"cannot read '{self.path}': {error}")
+
+def _read_error(path: str, error: Exception) -> ReadError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return ReadError(f"there is no file '{path}'")
+    return ReadError(f"cannot read '{path}': {error}")
 
 
 def parse_header(text: str) -> Header:
@@ -209,13 +230,16 @@ def _signal_line(line: str, number: int) -> SignalLine:
     n = len(words)
     if n < 2:
         raise FormatBroken(f"WFDB signal line {number}: expected 'file format …', got '{line[:80]}'")
-    fmt, per_frame, skew, offset = _format(words[1], number)
-    gain, baseline, unit = _gain(words[2], number) if n > 2 else (DEFAULT_GAIN, None, "mV")
+    try:
+        fmt, per_frame, skew, offset = _format(words[1])
+        gain, baseline, unit = _gain(words[2]) if n > 2 else (DEFAULT_GAIN, None, "mV")
+    except FormatBroken as error:
+        raise FormatBroken(f"WFDB signal line {number}: {error}") from None
     try:
         zero = int(words[4]) if n > 4 else 0
         init = int(words[5]) if n > 5 else None
         checksum = int(words[6]) if n > 6 else None
-        if max(abs(zero), abs(init or 0), abs(checksum or 0)) >= 1 << 40:
+        if not -_FAR < zero < _FAR or not -_FAR < (init or 0) < _FAR or not -_FAR < (checksum or 0) < _FAR:
             raise ValueError
     except ValueError:
         raise FormatBroken(
@@ -227,7 +251,8 @@ def _signal_line(line: str, number: int) -> SignalLine:
     )  # fmt: skip
 
 
-def _format(word: str, number: int) -> tuple[int, int, int, int]:
+@lru_cache(maxsize=256)  # the lines of a header, and of a set, repeat themselves
+def _format(word: str) -> tuple[int, int, int, int]:
     """``16x1:0+24`` → format, samples a frame, skew, byte offset."""
     if word.isdecimal() and word.isascii():
         return int(word[:9]), 1, 0, 0
@@ -239,13 +264,12 @@ def _format(word: str, number: int) -> tuple[int, int, int, int]:
     except ValueError:
         parts = (-1, 0, 0, 0)
     if min(parts) < 0 or parts[1] < 1:
-        raise FormatBroken(
-            f"WFDB signal line {number}: expected a format such as 16, 212 or 16x1+24, got '{word[:40]}'"
-        )
+        raise FormatBroken(f"expected a format such as 16, 212 or 16x1+24, got '{word[:40]}'")
     return parts
 
 
-def _gain(word: str, number: int) -> tuple[float, int | None, str]:
+@lru_cache(maxsize=1024)
+def _gain(word: str) -> tuple[float, int | None, str]:
     """``1000.0(0)/mV`` → gain, baseline (None = not given), unit. A gain of 0 means 200: uncalibrated."""
     text, _, unit = word.partition("/")
     text, bracket, base = text.partition("(")
@@ -255,9 +279,7 @@ def _gain(word: str, number: int) -> tuple[float, int | None, str]:
         if not (gain == 0 or 1e-9 <= abs(gain) <= 1e15) or abs(baseline or 0) >= 1 << 40:
             raise ValueError
     except ValueError:
-        raise FormatBroken(
-            f"WFDB signal line {number}: expected a gain such as 1000(0)/mV, got '{word[:40]}'"
-        ) from None
+        raise FormatBroken(f"expected a gain such as 1000(0)/mV, got '{word[:40]}'") from None
     return gain or DEFAULT_GAIN, baseline, unit or "mV"
 
 

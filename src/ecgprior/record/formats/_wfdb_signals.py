@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import BadUnit, ExtraMissing, FormatBroken, RecordError
 from ...units import mv_per
-from ._wfdb_header import Header, SignalLine, opened, safe_name
+from ._wfdb_header import Header, SignalLine, file_size, opened, safe_name
 from ._wfdb_samples import bytes_needed, decode, missing_value, samples_in
 
 _FLAC = (508, 516, 524)
@@ -55,6 +56,10 @@ def read_signals(
 
 def voltages(signals: Sequence[SignalLine], unit: str | None) -> tuple[list[int], list[float], list[str]]:
     """Rows of the signals that are voltages, mV in one of their units, and the others by name and unit."""
+    if unit is not None or len({s.unit for s in signals}) == 1:  # the usual case: ask once
+        with contextlib.suppress(BadUnit):
+            factor = mv_per(unit or signals[0].unit)
+            return list(range(len(signals))), [factor] * len(signals), []
     kept, factors, left_out = [], [], []
     for row, signal in enumerate(signals):
         try:
@@ -78,8 +83,7 @@ def _checked_length(path: str, signals: Sequence[SignalLine], n: int | None, che
         raise FormatBroken(f"'{file}' is declared in several formats: expected one for a file")
     columns = sum(s.per_frame for s in signals)
     bytes_needed(fmt, 0)
-    with opened(path) as (_, size):
-        size = max(size - offset, 0)
+    size = max(file_size(path) - offset, 0)
     if n is None:
         n = samples_in(fmt, size) // columns
     if n == 0:
@@ -176,15 +180,17 @@ class _Scale:
     def __init__(self, signals: Sequence[SignalLine], factors: Sequence[float]) -> None:
         fmt = signals[0].fmt
         self.missing = missing_value(fmt)
-        baseline = np.array([[s.baseline] for s in signals], np.int64)
-        largest = int(abs(baseline).max())
+        largest = max(max(s.baseline, -s.baseline) for s in signals)
+        baseline = np.array([[s.baseline] for s in signals], np.int64) if largest else None
         wide = fmt in (8, 24, 32) or largest >= 1 << 23
         self.kind: Any = np.float64 if wide else np.float32
         # up to 12 bits leave room in int16 to take the baseline off there, which is cheapest
-        self.early = baseline.astype(np.int16) if fmt in (212, 310, 311) and largest < 1 << 14 else None
-        self.late = baseline.astype(self.kind) if largest and self.early is None else None
-        gain = np.array([[s.gain / f] for s, f in zip(signals, factors)], self.kind)
-        self.gain: Any = gain[0, 0] if (gain == gain[0]).all() else gain  # one number divides fastest
+        fits = fmt in (212, 310, 311) and largest < 1 << 14
+        self.early = baseline.astype(np.int16) if baseline is not None and fits else None
+        self.late = baseline.astype(self.kind) if baseline is not None and not fits else None
+        gains = [s.gain / f for s, f in zip(signals, factors)]
+        one = len(set(gains)) == 1  # one number divides fastest
+        self.gain: Any = self.kind(gains[0]) if one else np.array(gains, self.kind)[:, None]
 
     def apply(self, block: NDArray[np.integer], out: NDArray[np.float32]) -> None:
         """Scale a piece into its place; the piece is used up."""
