@@ -121,7 +121,7 @@ def columns_for(
 
 
 def _by_record(corpus: Corpus, table: pl.DataFrame) -> NDArray[np.float32]:
-    numeric = [c for c, kind in table.schema.items() if kind.is_numeric() and c not in {"window", "row"}]
+    numeric = [c for c, kind in table.schema.items() if kind.is_numeric() and c not in {"start", "stop"}]
     first = table.unique("record", keep="first", maintain_order=True).select("record", *numeric)
     joined = corpus.index.select("record").join(first, on="record", how="left", maintain_order="left")
     return joined.select(pl.col(numeric).cast(pl.Float32).fill_null(np.nan)).to_numpy().astype(np.float32)
