@@ -121,13 +121,15 @@ def _decode_212(data: NDArray[np.uint8], n: int) -> NDArray[np.int16]:
     data = _padded(data, 3 * pairs)
     out = np.empty((2, pairs), np.int16)
     # bytes b0 b1 b2: the first sample is b0 and the low half of b1, the second is b2 and the high half of b1
-    np.left_shift(np.ndarray((pairs,), "<i2", data, 0, (3,)).astype(np.int16), 4, out=out[0])
-    out[0] >>= 4
+    first, second = out
+    first[:] = np.ndarray((pairs,), "<i2", data, 0, (3,))  # b0 b1
+    first <<= 4
+    first >>= 4
     word = np.ndarray((pairs,), ">i2", data, 1, (3,)).astype(np.int16)  # b1 b2
-    np.bitwise_and(word, np.int16(-0x1000), out=out[1])
-    out[1] >>= 4
+    np.bitwise_and(word, np.int16(-0x1000), out=second)
+    second >>= 4
     word &= 0xFF
-    out[1] |= word
+    second |= word
     return out
 
 

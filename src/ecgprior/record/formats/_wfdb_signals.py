@@ -18,7 +18,7 @@ from ._wfdb_header import Header, SignalLine, file_size, opened, safe_name
 from ._wfdb_samples import bytes_needed, decode, missing_value, samples_in
 
 _FLAC = (508, 516, 524)
-_PIECE = 1 << 18  # samples decoded at a time
+_PIECE = 1 << 17  # samples decoded at a time: with what is made of them, about what a core's own cache holds
 
 
 def read_signals(
