@@ -5,6 +5,9 @@
 Both run in this process, alternating, over the 500 Hz records of PTB-XL, to 100 Hz and to 500 Hz. Ours does the whole
 command: catalog and labels, reading with checksums, resampling, quantising, SHA-256, fingerprints, search for
 duplicates, index, manifest, everything synced to disk. The loop only reads and resamples, and drops the result.
+
+Two lines for each rate and clock: *whole* is the command's time over its records; *marginal* is what a further record
+costs, (time of all records - time of a quarter of them) / their difference, so without what a command costs once.
 """
 
 import os
@@ -14,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +26,7 @@ from scipy.signal import resample_poly
 
 from ecgprior.corpus.catalog import open_source
 from ecgprior.corpus.prepare import prepare
+from ecgprior.corpus.sources.base import Source
 
 ROUNDS = 5
 
@@ -41,31 +46,42 @@ def timed(function: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def first(name: str, root: Path, count: int) -> Source:
+    """A source that lists only its first records."""
+    source = open_source(name, root)
+    rows = source.rows
+    source.rows = lambda: islice(rows(), count)
+    return source
+
+
 def main() -> None:
-    """Print records a second and the ratio of the medians."""
+    """Print the time a record of both and the ratios of the medians, with the spread over rounds."""
     beside = Path(__file__).parents[1].parent / "shared" / "data"
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(os.environ.get("ECGPRIOR_DATA", beside)) / "ptb-xl"
     paths = sorted(root.glob("records500/**/*.hea"))
-    source = open_source("ptbxl", root)
+    n, few = len(paths), len(paths) // 4
+    sources = {count: first("ptbxl", root, count) for count in (n, few)}
     with tempfile.TemporaryDirectory() as folder:
         to = Path(folder) / "corpus"
         for fs in (100, 500):
-            ours, theirs = [], []
-            for turn in range(ROUNDS + 1):  # the first one only warms up
-                shutil.rmtree(to, ignore_errors=True)
-                a = timed(lambda fs=fs: prepare([source], to, fs=fs, workers=1))
-                b = timed(lambda fs=fs: usual_loop(paths, fs))
-                if turn:
-                    ours.append(a)
-                    theirs.append(b)
-            for kind, column in (("wall", 0), ("processor", 1)):
-                mine, loop = (statistics.median(row[column] for row in rows) for rows in (ours, theirs))
-                spread = np.array(theirs)[:, column] / np.array(ours)[:, column]
-                print(
-                    f"{len(paths)} records 500 -> {fs} Hz, {kind}: prepare {1e3 * mine / len(paths):.2f} ms a record, "
-                    f"loop {1e3 * loop / len(paths):.2f} ms, ratio {loop / mine:.1f} "
-                    f"({spread.min():.1f} to {spread.max():.1f})"
-                )
+            times = []  # (round, all of ours | a quarter | theirs, wall | processor)
+            for _ in range(ROUNDS + 1):
+                turn = []
+                for count in (n, few):
+                    shutil.rmtree(to, ignore_errors=True)
+                    turn.append(timed(lambda fs=fs, count=count: prepare([sources[count]], to, fs=fs, workers=1)))
+                times.append([*turn, timed(lambda fs=fs: usual_loop(paths, fs))])
+            for column, clock in enumerate(("wall", "processor")):
+                whole, part, loop = 1e3 * np.array(times)[1:, :, column].T  # the first round only warms up
+                loop = loop / n
+                for what, mine in (("whole", whole / n), ("marginal", (whole - part) / (n - few))):
+                    print(
+                        f"{n} records 500 -> {fs} Hz, {clock}, {what}: prepare {statistics.median(mine):.2f} ms a "
+                        f"record, loop {statistics.median(loop):.2f} ms, ratio "
+                        f"{statistics.median(loop) / statistics.median(mine):.1f} "
+                        f"({(loop / mine).min():.1f} to {(loop / mine).max():.1f})"
+                    )
+    print("load average", *(f"{value:.1f}" for value in os.getloadavg()))
 
 
 if __name__ == "__main__":
