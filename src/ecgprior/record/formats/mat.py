@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ...errors import FormatBroken
 from ..record import Patient, Record
-from . import hdf5
+from ._hdf5 import read_row
 from ._mat5 import read_mat5
 from ._wfdb_header import read_bytes
 from .base import MAX_VALUES, existing, from_array, head
@@ -61,7 +61,7 @@ def read(
     file = existing(path)
     start = head(file, 20)
     if start.startswith(b"MATLAB 7.3"):
-        return hdf5.read(file, fs=fs, leads=leads, unit=unit)
+        return read_row(file, None, fs=fs, leads=leads, unit=unit)
     if start.startswith(b"MATLAB "):
         values = read_mat5(read_bytes(os.fspath(file), 8 * MAX_VALUES))
     elif _v4_header(start) is not None:
