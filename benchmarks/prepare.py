@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def first(name: str, root: Path, count: int) -> Source:
     """A source that lists only its first records."""
     source = open_source(name, root)
     rows = source.rows
-    source.rows = lambda: islice(rows(), count)
+    source.rows = lambda: islice(rows(), count)  # type: ignore[method-assign]
     return source
 
 
@@ -69,8 +70,8 @@ def main() -> None:
                 turn = []
                 for count in (n, few):
                     shutil.rmtree(to, ignore_errors=True)
-                    turn.append(timed(lambda fs=fs, count=count: prepare([sources[count]], to, fs=fs, workers=1)))
-                times.append([*turn, timed(lambda fs=fs: usual_loop(paths, fs))])
+                    turn.append(timed(partial(prepare, [sources[count]], to, fs=fs, workers=1)))
+                times.append([*turn, timed(partial(usual_loop, paths, fs))])
             for column, clock in enumerate(("wall", "processor")):
                 whole, part, loop = 1e3 * np.array(times)[1:, :, column].T  # the first round only warms up
                 loop = loop / n

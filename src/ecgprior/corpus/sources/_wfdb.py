@@ -70,5 +70,6 @@ def all_annotations(path: Path, suffixes: Sequence[str]) -> Annotations | None:
     symbol = [symbol for _, marks in parts for symbol in marks.symbol]
     lead = [name for name, marks in parts for _ in range(len(marks))]
     note = [note for _, marks in parts for note in marks.note]
-    pick = lambda values: tuple(values[i] for i in order)  # noqa: E731
+    places = order.tolist()  # numpy's own integers are slow to index a list with
+    pick = lambda values: tuple([values[i] for i in places])  # noqa: E731
     return Annotations(sample[order], pick(symbol), pick(lead), pick(note))

@@ -99,16 +99,13 @@ def _annotations(
     scale, first = _definitions(sample, code, note, symbols, fs)
     leads = [canonical_lead(name) for name in names]
     n = len(sample)
-    of = (
-        (lambda i: leads[signal[i]] if signal[i] < len(leads) else None)
-        if signal is not None
-        else (lambda i: None)
-    )
     times = np.array(sample[first:], np.int64)
     return Annotations(
         sample=times if scale == 1 else np.round(times * scale).astype(np.int64),
         symbol=tuple(symbols.get(c, f"[{c}]") for c in code[first:]),
-        lead=tuple(of(i) for i in range(first, n)),
+        lead=(None,) * (n - first)
+        if signal is None
+        else tuple(leads[s] if s < len(leads) else None for s in signal[first:]),
         note=tuple(note[first:]),
     )
 

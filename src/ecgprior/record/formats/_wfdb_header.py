@@ -171,6 +171,7 @@ def _read_error(path: str, error: Exception) -> ReadError:
     return ReadError(f"cannot read '{path}': {error}")
 
 
+@lru_cache(maxsize=4)  # a catalog, a record and its twelve annotation files ask for the same one in a row
 def parse_header(text: str) -> Header:
     """Parse a header's text; any line ending, blank lines and comments anywhere.
 
