@@ -42,7 +42,8 @@ def test_an_absent_table_names_the_command(corpus):
 
 def table(names, values):
     """A table of features as FORMAT.md has it: its window is no feature."""
-    window = {"record": names, "start": [0] * len(names), "stop": [400] * len(names)}
+    start = [400 * i for i in range(len(names))]
+    window = {"record": names, "start": start, "stop": [s + 400 for s in start]}
     return pl.DataFrame(window | {"rr_ms": values, "note": ["x"] * len(names)})
 
 
@@ -52,6 +53,19 @@ def test_features_come_in_the_order_of_the_corpus(corpus, names, monkeypatch):
     values = columns_for(Wants, corpus, np.arange(6))["features"]
     assert values.shape == (len(corpus), 1) and values.dtype == np.float32
     assert values[3, 0] == 3.0 and np.isnan(np.delete(values[:, 0], 3)).all()
+
+
+class WantsWaves(Objective):
+    needs = frozenset({"fiducials"})
+
+
+def test_of_many_rows_a_window_none_is_picked(corpus, names, monkeypatch):
+    """A record's first P wave is not its fiducials."""
+    window = {"record": [names[0]] * 3, "start": [0] * 3, "stop": [400] * 3, "wave": ["P", "QRS", "T"]}
+    given = pl.DataFrame(window | {"onset": [1.0, 2.0, 3.0]})
+    monkeypatch.setattr(type(corpus), "side", lambda self, name: given)
+    with pytest.raises(CorpusError, match="needs 'fiducials' as one row a record: expected .* one row a window"):
+        columns_for(WantsWaves, corpus, np.arange(4))
 
 
 def test_a_table_that_holds_nothing_for_the_training_part_stops(corpus, names, monkeypatch):

@@ -101,6 +101,8 @@ def columns_for(
     ColumnMissing
         A table is absent, or holds nothing but missing values for the training records; names the command
         that makes it.
+    CorpusError
+        A table has several rows a window, as marks and fiducials have: no single row can stand for a record.
     """
     columns = {}
     for name in sorted(objective.needs - {"labels", "next"}):
@@ -109,6 +111,11 @@ def columns_for(
         if table is None:
             raise ColumnMissing(
                 f"objective '{_stem(objective)}' needs '{name}', and this corpus has none: run `{command}`"
+            )
+        if table.select(c for c in ("record", "start", "stop") if c in table.columns).is_duplicated().any():
+            raise CorpusError(
+                f"objective '{_stem(objective)}' needs '{name}' as one row a record: expected a table with one row a "
+                f"window, as 'features' is, got several; read it with Corpus.side('{name}')"
             )
         values = _by_record(corpus, table)
         if not np.isfinite(values[rows]).any():
