@@ -8,6 +8,8 @@ and maximum side by side); the last norm of each of n blocks starts at 1 / √n,
 network is an arm of every benchmark and would lack its residual branches, and at 1 its values would grow with
 depth. Sizes "0.3m", "0.5m" and "1m" are ours: narrow, for 100 Hz on a CPU.
 
+Under ``torchrun`` norms take the statistics of each process' own windows: two processes do not equal one.
+
 Source: He et al. 2019, *Bag of Tricks for Image Classification*, arXiv 1812.01187, section 4 (stem, shortcut);
 Strodthoff et al. 2021, *Deep Learning for ECG Analysis*, arXiv 2004.13701 (one-dimensional form).
 """
