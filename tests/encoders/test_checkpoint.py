@@ -40,7 +40,9 @@ def test_holds_what_the_format_says_and_no_optimiser(checkpoint):
     assert config["leads"] == list(LEADS) and config["unit"] == "mV" and config["fs"] == 100
     assert config["preprocessing"]["normalise"] == "lead" and config["seconds"] == 5
     assert config["head"]["labels"] == ["AF", "NORM", "PVC"]
-    assert config["head"]["layers"] == [{"kind": "linear", "in_features": 128, "out_features": 3, "bias": True}]
+    assert config["head"]["layers"] == [
+        {"kind": "linear", "in_features": 128, "out_features": 3, "bias": True}
+    ]
     assert config["trained_on"] == {"n_records": 2, "fingerprints": True}
     assert config["provenance"] == {"recipe": {"steps": 3}} and config["metrics"] == {"macro_auroc": 0.5}
     assert set(config["files"]) == {"model.safetensors", "fingerprints.safetensors", "model.onnx"}
@@ -66,7 +68,9 @@ def test_replaces_a_checkpoint_whole(copied):
     assert (loaded.fs, loaded.leads, loaded.labels, loaded.fingerprints) == (250, ("I",), (), None)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx", "fingerprints.safetensors", "config.json"])
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "model.onnx", "fingerprints.safetensors", "config.json"]
+)
 def test_a_missing_file_is_named(copied, name):
     (copied / name).unlink()
     backend = "onnx" if name == "model.onnx" else "torch"
@@ -89,7 +93,10 @@ def test_a_cut_or_changed_file_is_named(copied, name):
     [
         (lambda c: c.update(format_version=2), "reads format_version 1, got 2"),
         (lambda c: c.pop("format_version"), "reads format_version 1, got None"),
-        (lambda c: c.update(kind="corpus"), "expected kind 'ecgprior-checkpoint' in config.json, got 'corpus'"),
+        (
+            lambda c: c.update(kind="corpus"),
+            "expected kind 'ecgprior-checkpoint' in config.json, got 'corpus'",
+        ),
         (lambda c: c.pop("leads"), "field 'leads' is missing"),
         (lambda c: c.update(led=1), "field 'led' is unknown"),
         (lambda c: c.update(unit="uV"), "field 'unit'.*got 'uV'"),
@@ -175,3 +182,19 @@ def test_parts_that_contradict_each_other_are_not_saved(tmp_path):
     with pytest.raises(CheckpointError, match="not a JSON value"):
         save_checkpoint(tmp_path / "c", encoder, plan, seconds=10, metrics={"auroc": float("nan")})
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf")])
+def test_a_window_of_no_length_is_refused(copied, seconds):
+    edit(copied, lambda values: values.update(seconds=seconds))
+    with pytest.raises(CheckpointError, match="field 'seconds'"):
+        load(copied)
+
+
+def test_a_shortest_window_of_nothing_and_endless_json_are_refused(copied):
+    edit(copied, lambda values: values["architecture"].update(min_samples=0))
+    with pytest.raises(CheckpointError, match="field 'min_samples'"):
+        load(copied)
+    (copied / "config.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="is not JSON"):
+        load(copied)

@@ -13,6 +13,7 @@ from ecgprior.errors import (
     ReadError,
     RecordTooShort,
     ShapeError,
+    UnknownName,
     describe,
 )
 from ecgprior.record.record import LEADS, Record
@@ -44,7 +45,11 @@ def test_says_what_it_is(loaded):
 def test_applies_exactly_the_preprocessing(loaded):
     record = ecg()
     signal, present = loaded.preprocessing.apply(record)
-    inputs = torch.from_numpy(signal)[None], torch.from_numpy(present)[None], torch.ones(1, 500, dtype=torch.bool)
+    inputs = (
+        torch.from_numpy(signal)[None],
+        torch.from_numpy(present)[None],
+        torch.ones(1, 500, dtype=torch.bool),
+    )
     pooled = loaded.encoder(*inputs).pooled
     assert np.array_equal(loaded.embed(record), pooled.numpy())
     assert np.allclose(loaded.predict(record), torch.sigmoid(loaded.head(pooled)).numpy())
@@ -148,7 +153,9 @@ def test_takes_anything_with_records_by_row(loaded):
 def test_leaves_out_what_fails_when_asked_to(loaded, tmp_path):
     faults = {}
     items = [ecg(seed=1), "nowhere.hea", ecg().pick(["V1"]).with_(leads=("Vx",)), ecg(seed=2), 5]
-    found = list(loaded.stream(items, on_error=lambda number, error: faults.update({number: describe(error)})))
+    found = list(
+        loaded.stream(items, on_error=lambda number, error: faults.update({number: describe(error)}))
+    )
     assert [e.number for e in found] == [0, 3] and set(faults) == {1, 2, 4}
     assert np.allclose(found[1].embedding, loaded.embed(ecg(seed=2))[0], atol=1e-5)
     assert "nowhere.hea" in faults[1] and "got Vx" in faults[2] and "got int" in faults[4]
@@ -221,3 +228,10 @@ def test_too_short_for_its_encoder(tmp_path):
         loaded.embed(ecg(15))
     with pytest.raises(CheckpointError, match="has no head"):
         loaded.predict(ecg())
+
+
+def test_arguments_that_cannot_be(loaded):
+    with pytest.raises(ShapeError, match="batch_size: expected at least 1, got 0"):
+        loaded.embed(np.zeros((12, 500)), fs=100, batch_size=0)
+    with pytest.raises(UnknownName, match="backend 'jax' is unknown: expected one of auto, onnx, torch"):
+        load(loaded.path, backend="jax")

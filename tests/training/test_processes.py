@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from ecgprior.errors import RecipeError
 from ecgprior.training.processes import processes
 
 
@@ -23,3 +25,10 @@ def test_torchrun_is_joined_and_left(monkeypatch):
     with processes("cpu") as here:
         assert (here.number, here.count, here.first) == (1, 2, False)
     assert joined == ["gloo", "left"]
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_here_is_said(device):
+    said = f"device: expected one that PyTorch has here, got '{device}'"
+    with pytest.raises(RecipeError, match=said), processes(device):
+        pass

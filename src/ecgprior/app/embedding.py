@@ -12,10 +12,19 @@ from ..corpus.shards import Corpus
 from ..encoders._load import Checkpoint
 from ..errors import ReadError, describe
 from ..provenance import atomic_open
-from ..record.record import Record
+from ..record.formats.csv import column_names
+from ..record.record import LEADS, Record, canonical_lead
 from .progress import progress_bar
 
 _SUFFIXES = (".hea", ".mat", ".csv", ".npy", ".h5", ".hdf5")
+
+
+class Counts(NamedTuple):
+    """How many were embedded and rejected, and the names of tables that are no ECGs."""
+
+    done: int
+    rejected: int
+    tables: list[str]
 
 
 class _Item(NamedTuple):
@@ -23,7 +32,7 @@ class _Item(NamedTuple):
     source: str | tuple[Corpus, int]
 
 
-def embed_to_parquet(checkpoint: Checkpoint, inputs: Sequence[str], to: Path, **options: Any) -> tuple[int, int]:
+def embed_to_parquet(checkpoint: Checkpoint, inputs: Sequence[str], to: Path, **options: Any) -> Counts:
     """Embed everything that `inputs` name.
 
     Parameters
@@ -39,22 +48,30 @@ def embed_to_parquet(checkpoint: Checkpoint, inputs: Sequence[str], to: Path, **
 
     Returns
     -------
-    done, rejected : int
+    Counts
 
     Raises
     ------
     ReadError
-        There is nothing at all to embed, or nothing that could be.
+        There is nothing at all to embed, or nothing that could be; `to` is a folder.
+
+    Notes
+    -----
+    A CSV that is come upon in a folder, has named columns and none named as a lead, is a table of labels or the
+    like: it is passed over, and told, not listed as a rejected ECG. One that `inputs` name is read or rejected.
     """
-    found = list(_expand(inputs))
+    found, tables = _found(inputs, {*LEADS, *checkpoint.leads} if not options.get("leads") else None)
     if not found:
         raise ReadError(f"no record was found in {', '.join(inputs)}: expected files {', '.join(_SUFFIXES)}")
+    if to.is_dir():
+        raise ReadError(f"'{to}' is a folder: expected the name of the Parquet file to write")
+    # before the work: it may be that nothing can be written there
+    to.parent.mkdir(parents=True, exist_ok=True)
     rejected: list[tuple[str, str]] = []
     refuse = lambda number, error: rejected.append((found[number].name, describe(error)))  # noqa: E731
     with progress_bar("embed") as progress:
         move = lambda done, _total, text: progress(done, len(found), text)  # noqa: E731
         rows = list(checkpoint.stream(_open(found), progress=move, on_error=refuse, **options))
-    to.parent.mkdir(parents=True, exist_ok=True)
     _write_rejected(to.with_name(f"{to.stem}.rejected.csv"), rejected)
     if not rows:
         raise ReadError(f"none of {len(found)} records could be embedded; the first: {rejected[0][1]}")
@@ -64,20 +81,45 @@ def embed_to_parquet(checkpoint: Checkpoint, inputs: Sequence[str], to: Path, **
     )
     with atomic_open(to, "wb") as file:
         table.write_parquet(file)
-    return len(rows), len(rejected)
+    return Counts(len(rows), len(rejected), tables)
 
 
-def _expand(inputs: Sequence[str]) -> Iterator[_Item]:
+def _found(inputs: Sequence[str], leads: set[str] | None) -> tuple[list[_Item], list[str]]:
+    """What there is to embed, and the tables of something else that lie in the folders among it."""
+    items: list[_Item] = []
+    tables: list[_Item] = []
+    for item, in_folder in _expand(inputs):
+        is_table = in_folder and leads is not None and _is_table(str(item.source), leads)
+        (tables if is_table else items).append(item)
+    return items, [item.name for item in tables]
+
+
+def _is_table(path: str, leads: set[str]) -> bool:
+    """Whether this is a CSV whose columns have names, none of them a lead's: labels, not an ECG."""
+    names = column_names(path) if path.casefold().endswith(".csv") else None
+    return names is not None and leads.isdisjoint(map(canonical_lead, names))
+
+
+def _expand(inputs: Sequence[str], lists: tuple[Path, ...] = ()) -> Iterator[tuple[_Item, bool]]:
+    """Each item, and whether it was come upon in a folder; `lists` are the lists that are being read."""
     for text in inputs:
+        if not text.strip():
+            raise ReadError("input '': expected a record, a folder, a corpus or @LIST, got nothing")
         if text.startswith("@"):
-            yield from _expand(_listed(Path(text[1:])))
+            path = Path(text[1:]).resolve()
+            if path in lists:
+                raise ReadError(f"list '{text[1:]}' names itself: expected paths of recordings")
+            yield from _expand(_listed(Path(text[1:])), (*lists, path))
         elif (Path(text) / "manifest.json").is_file():
             corpus = Corpus(text)
-            yield from (_Item(name, (corpus, row)) for row, name in enumerate(corpus.index["record"]))
+            yield from (
+                (_Item(name, (corpus, row)), False) for row, name in enumerate(corpus.index["record"])
+            )
         elif Path(text).is_dir():
-            yield from _in_folder(Path(text), "" if len(inputs) == 1 else f"{text.rstrip('/')}/")
+            prefix = "" if len(inputs) == 1 else f"{text.rstrip('/')}/"
+            yield from ((item, True) for item in _in_folder(Path(text), prefix))
         else:
-            yield _Item(text.removesuffix(".hea"), text)
+            yield _Item(text.removesuffix(".hea"), text), False
 
 
 def _listed(path: Path) -> list[str]:

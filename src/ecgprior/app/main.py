@@ -31,11 +31,15 @@ for _name in lookup.names("app.commands"):
 
 
 def main() -> None:
-    """Run the command line; one of our errors is one line on stderr and exit status 1, without a traceback."""
+    """Run the command line; one of our errors, or of the disk's, is one line on stderr and exit status 1."""
     try:
         app()
     except EcgpriorError as error:
         print(f"ecgprior: {describe(error)}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:  # a read-only folder, a full disk, a folder where a file should be
+        place = f" '{error.filename2 or error.filename}'" if error.filename is not None else ""
+        print(f"ecgprior: cannot read or write{place}: {error.strerror or error}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -18,7 +18,12 @@ from ..record.preprocess import Preprocessing
 
 FORMAT_VERSION = 1
 KIND = "ecgprior-checkpoint"
-CONFIG, WEIGHTS, FINGERPRINTS, ONNX = "config.json", "model.safetensors", "fingerprints.safetensors", "model.onnx"
+CONFIG, WEIGHTS, FINGERPRINTS, ONNX = (
+    "config.json",
+    "model.safetensors",
+    "fingerprints.safetensors",
+    "model.onnx",
+)
 ONNX_INPUTS = ("signal", "lead_mask", "valid")
 
 POOLING = {
@@ -102,7 +107,7 @@ def read_config(folder: Path) -> CheckpointConfig:
         raise CheckpointError(f"checkpoint '{folder}': {CONFIG} is missing; there are {_listing(folder)}")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CheckpointError(f"checkpoint '{folder}': {CONFIG} is not JSON: {error}") from None
     kind = values.get("kind") if isinstance(values, dict) else None
     if kind != KIND:
@@ -118,6 +123,11 @@ def read_config(folder: Path) -> CheckpointConfig:
     except RecipeError as error:
         text = str(error).replace("recipe key", "field")
         raise CheckpointError(f"checkpoint '{folder}', {CONFIG}: {text}") from None
+    for name, number in (("seconds", config.seconds), ("min_samples", config.architecture.min_samples)):
+        if not 0 < number < float("inf"):
+            raise CheckpointError(
+                f"checkpoint '{folder}': field '{name}': expected above 0 and finite, got {number}"
+            )
     for name, declared, applied in (("fs", config.fs, plan.fs), ("leads", config.leads, plan.leads)):
         if declared != applied:
             raise CheckpointError(
@@ -150,7 +160,9 @@ def write_folder(folder: Path, config: dict[str, Any], files: dict[str, bytes]) 
     try:
         json.dumps(config, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"config.json: provenance or metrics hold what is not a JSON value: {error}") from None
+        raise CheckpointError(
+            f"config.json: provenance or metrics hold what is not a JSON value: {error}"
+        ) from None
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (CONFIG, FINGERPRINTS, ONNX):
         (folder / stale).unlink(missing_ok=True)

@@ -13,7 +13,16 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import BadUnit, CheckpointError, EcgpriorError, ExtraMissing, LeadMissing, where
+from ..errors import (
+    BadUnit,
+    CheckpointError,
+    EcgpriorError,
+    ExtraMissing,
+    LeadMissing,
+    ShapeError,
+    unknown_name,
+    where,
+)
 from ..recipe import to_plain
 from ..record.amplitude import check_amplitude
 from ..record.preprocess import Preprocessing
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int, str], None]
 
+_BACKENDS = ("auto", "torch", "onnx")
 _PLAUSIBLE_MV = 20.0  # a median QRS beyond it is another unit, whoever declared this one
 
 
@@ -166,6 +176,8 @@ class Checkpoint:
         ReadError, RecordError, ShapeError
             What is missing or contradictory, with both values; the record's name or number is in the note.
         """
+        if batch_size < 1:
+            raise ShapeError(f"batch_size: expected at least 1, got {batch_size}")
         total = len(value) if isinstance(value, list | tuple) else 0
         windows: list[Window] = []
         for number, item in enumerate(items(value)):
@@ -234,9 +246,13 @@ def load(
     ------
     CheckpointError
         A missing or changed file, another version, weights that do not fit the architecture.
+    UnknownName
+        No such backend.
     ExtraMissing
         PyTorch is not installed and the checkpoint has no ONNX file.
     """
+    if backend not in _BACKENDS:
+        raise unknown_name("backend", backend, _BACKENDS)
     folder = Path(path)
     config = layout.read_config(folder)
     if backend == "onnx" or (backend == "auto" and not _has_torch()):

@@ -75,7 +75,7 @@ def check_amplitude(record: Record) -> AmplitudeCheck:
     shown = f"{median:,.0f}" if median >= 10 else f"{median:.2g}"
     if not _LOW_MV <= median * factor <= _HIGH_MV:
         return AmplitudeCheck(
-            False, median, float("nan"), f"looks like no unit of voltage: median QRS {shown}; pass unit="
+            False, median, float("nan"), f"looks like no unit of voltage: median QRS {shown}; pass its unit"
         )
     code = unit.replace("µ", "u")
     return AmplitudeCheck(False, median, factor, f"looks like {unit}: median QRS {shown}; pass unit='{code}'")

@@ -15,6 +15,7 @@ import torch
 
 from ..corpus.shards import Corpus
 from ..recipe import to_plain
+from .needs import check_lead_names
 from .plan import PretrainRecipe
 from .processes import processes
 from .run import Labels, Run
@@ -79,6 +80,8 @@ def fit(
     ------
     RecipeError
         The recipe, or `to` holds a run of another one.
+    LeadMissing
+        The preprocessing names a lead that is neither standard nor in the corpus.
     ColumnMissing
         The objective needs what the corpus does not have; before the first step.
     TrainingStopped
@@ -91,6 +94,7 @@ def fit(
     """
     corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
     resolved = _resolve(recipe)
+    check_lead_names(resolved.preprocessing.leads, corpus)
     run = Run(resolved, corpus, Path(to), labels, facts or {}, progress)
     run.find(train, validation)
     with processes(device) as here, torch.random.fork_rng(_cuda(here.device)):

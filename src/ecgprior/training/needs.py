@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 
 from ..corpus.shards import Corpus
 from ..encoders.base import Encoder, TokenEncoder
-from ..errors import ColumnMissing, CorpusError, RecipeError
+from ..errors import ColumnMissing, CorpusError, LeadMissing, RecipeError, nearest
 from ..objectives.base import Objective
+from ..record.record import LEADS
 
-_MADE_BY = {"features": "ecgprior features", "fiducials": "ecgprior features", "annotations": "ecgprior prepare"}
+_MADE_BY = {
+    "features": "ecgprior features",
+    "fiducials": "ecgprior features",
+    "annotations": "ecgprior prepare",
+}
 
 
 def check_requires(objective: type[Objective], encoder: Encoder) -> None:
@@ -26,6 +31,22 @@ def check_requires(objective: type[Objective], encoder: Encoder) -> None:
             f"objective '{_stem(objective)}' masks tokens: expected an encoder with a token interface such as "
             f"'transformer', got '{_stem(type(encoder))}'"
         )
+
+
+def check_lead_names(leads: tuple[str, ...], corpus: Corpus) -> None:
+    """Refuse a lead that is neither one of the twelve nor in the corpus; a standard one that is absent is masked.
+
+    Raises
+    ------
+    LeadMissing
+    """
+    for lead in leads:
+        if lead not in LEADS and lead not in corpus.leads:
+            options = list(dict.fromkeys((*corpus.leads, *LEADS)))
+            raise LeadMissing(
+                f"lead '{lead}' of the recipe's preprocessing is not in the corpus: expected one of "
+                f"{', '.join(options)}.{nearest(lead, options)}"
+            )
 
 
 def long_enough(

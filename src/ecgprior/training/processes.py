@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from ..errors import RecipeError
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -54,12 +56,17 @@ def processes(device: str | torch.device | None = None) -> Iterator[Processes]:
     ----------
     device : str or torch.device, optional
         None = CUDA when there is one (the ``LOCAL_RANK``-th), else the CPU. CUDA speaks nccl, the CPU gloo.
+
+    Raises
+    ------
+    RecipeError
+        PyTorch has no such device here.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if device is None:
         local = int(os.environ.get("LOCAL_RANK", "0"))
         device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
-    where = torch.device(device)
+    where = _usable(device)
     if count == 1:
         yield Processes(0, 1, where)
         return
@@ -71,3 +78,12 @@ def processes(device: str | torch.device | None = None) -> Iterator[Processes]:
     finally:
         if joined:
             dist.destroy_process_group()
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    try:
+        torch.empty(0, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError) as error:  # PyTorch built without CUDA asserts
+        text = str(error).splitlines()[0]
+        raise RecipeError(f"device: expected one that PyTorch has here, got '{device}': {text}") from None

@@ -100,3 +100,38 @@ def test_asks_for_what_is_missing(checkpoint, folder, tmp_path):
         run(checkpoint, tmp_path / "empty", "--to", tmp_path / "e.parquet")
     with pytest.raises(ReadError, match="list .* cannot be read"):
         run(checkpoint, f"@{tmp_path / 'none'}", "--to", tmp_path / "e.parquet")
+
+
+def test_tables_in_a_folder_are_no_ecgs(checkpoint, folder, tmp_path):
+    (folder / "labels.csv").write_text("record,age,label\na,50,NORM\nb/c,60,AF\n")
+    to = tmp_path / "e.parquet"
+    done = run(checkpoint, folder, "--to", to)
+    assert (
+        "1 in the rejected list" in done.output
+        and "passed over" in done.output
+        and "labels.csv" in done.output
+    )
+    assert pl.read_csv(to.with_name("e.rejected.csv"))["record"].to_list() == ["d"]
+    run(checkpoint, folder, folder / "labels.csv", "--to", to)  # named: then it is listed
+    assert pl.read_csv(to.with_name("e.rejected.csv"))["record"].to_list()[-1] == str(folder / "labels.csv")
+
+
+def test_a_csv_with_leads_in_a_folder_is_an_ecg(checkpoint, tmp_path):
+    rows = np.random.default_rng(0).normal(0, 0.3, (1000, 2))
+    (tmp_path / "ecgs").mkdir()
+    np.savetxt(tmp_path / "ecgs/x.csv", rows, delimiter=",", header="ii,V2", comments="")
+    assert (
+        "1 embeddings"
+        in run(checkpoint, tmp_path / "ecgs", "--fs", 100, "--to", tmp_path / "e.parquet").output
+    )
+
+
+def test_a_list_that_names_itself_an_empty_name_and_a_folder_as_target(checkpoint, folder, tmp_path):
+    (tmp_path / "list").write_text(f"@{tmp_path / 'list'}\n")
+    for inputs, to, text in (
+        (f"@{tmp_path / 'list'}", "e.parquet", "names itself"),
+        ("", "e.parquet", "input ''"),
+        (folder / "a.hea", "ecgs", "is a folder"),
+    ):
+        with pytest.raises(ReadError, match=text):
+            run(checkpoint, inputs, "--to", tmp_path / to)

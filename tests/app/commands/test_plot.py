@@ -45,3 +45,8 @@ def test_a_table_needs_its_rate_and_leads(tmp_path):
     ]
     run = CliRunner().invoke(app, [*arguments, "--unit", "mV"])
     assert run.exit_code == 0, run.output
+
+
+def test_only_svg_is_written(ecg, tmp_path):
+    done = CliRunner().invoke(app, ["plot", str(ecg), "--to", str(tmp_path / "p.png")])
+    assert done.exit_code == 2 and not (tmp_path / "p.png").exists()

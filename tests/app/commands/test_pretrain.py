@@ -8,7 +8,7 @@ from ecgprior.app.main import app
 from ecgprior.corpus.prepare import prepare
 from ecgprior.corpus.sources.folder import Folder
 from ecgprior.encoders._load import load
-from ecgprior.errors import ColumnMissing, CorpusError, RecipeError, UnknownName
+from ecgprior.errors import ColumnMissing, CorpusError, LeadMissing, RecipeError, UnknownName
 
 SMALL = ["steps=2", "batch=4", "seconds=2.0", "encoder.size=0.3m", "log_every=1"]
 
@@ -65,3 +65,16 @@ def test_refusals(corpus, tmp_path):
         run("simclr", *there, "--test-fold", "1")
     with pytest.raises(CorpusError):
         run("simclr", "--corpus", tmp_path / "absent", "--to", tmp_path / "run")
+
+
+def test_what_a_command_line_can_get_wrong(corpus, tmp_path):
+    split = tmp_path / "folds.csv"
+    CliRunner().invoke(app, ["split", str(corpus), "--cv", "4", "--to", str(split)])
+    common = ["simclr", *SMALL, "--corpus", corpus, "--to", tmp_path / "run"]
+    with pytest.raises(CorpusError, match="pass --test-fold, one of 0 to 3"):
+        run(*common, "--split", split)
+    with pytest.raises(LeadMissing, match=r"lead 'aVX' of the recipe's preprocessing .* Did you mean 'aVR'"):
+        run(*common, 'preprocessing.leads=["I","aVX"]')
+    with pytest.raises(RecipeError, match="device: expected one that PyTorch has here, got 'gpu'"):
+        run(*common, "--device", "gpu")
+    assert not (tmp_path / "run").exists()

@@ -59,3 +59,8 @@ def test_what_cannot_be_is_said(corpus, arguments, kind, words, tmp_path):
     done = run(corpus, *arguments, "--to", tmp_path / "folds.csv")
     assert isinstance(done.exception, kind) and words in str(done.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_below_0_is_refused(corpus, tmp_path):
+    done = run(corpus, "--cv", 5, "--seed", -1, "--to", tmp_path / "folds.csv")
+    assert done.exit_code == 2 and "--seed" in done.output

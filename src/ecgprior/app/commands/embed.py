@@ -12,9 +12,13 @@ def command(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(help="Records, folders of records, corpora, or @LIST: a text file with one path a line."),
+        typer.Argument(
+            help="Records, folders of records, corpora, or @LIST: a text file with one path a line."
+        ),
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="The Parquet file to write: columns record, embedding.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="The Parquet file to write: columns record, embedding.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Print each preprocessing step.")] = False,
     fs: Annotated[float | None, typer.Option(help="Sampling rate in Hz, where a file has none.")] = None,
     leads: Annotated[
@@ -38,5 +42,11 @@ def command(
     from ..embedding import embed_to_parquet
 
     options = {"fs": fs, "leads": leads.split(",") if leads else None, "unit": unit, "batch_size": batch}
-    done, rejected = embed_to_parquet(loaded, inputs, to, **options)
-    print(f"{to}: {done} embeddings of {loaded.dim} numbers" + (f"; {rejected} in the rejected list" if rejected else ""))
+    done, rejected, tables = embed_to_parquet(loaded, inputs, to, **options)
+    print(
+        f"{to}: {done} embeddings of {loaded.dim} numbers"
+        + (f"; {rejected} in the rejected list" if rejected else "")
+    )
+    if tables:
+        more = ", …" if len(tables) > 3 else ""
+        print(f"passed over, since no column is named as a lead: {', '.join(tables[:3])}{more}")

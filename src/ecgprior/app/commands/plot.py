@@ -30,8 +30,10 @@ def command(
     from ...record.read import read
     from ..plots.paper import plot_ecg
 
+    if to.suffix.casefold() != ".svg":
+        raise typer.BadParameter(f"--to: expected a name that ends in .svg, got '{to}'")
+    record = read(file, fs=fs, leads=leads.split(",") if leads else None, unit=unit)
     with where(f"file '{file}'"):
-        record = read(file, fs=fs, leads=leads.split(",") if leads else None, unit=unit)
         done: list[str] = []
         if baseline is not None:
             record, done = remove_baseline(record, hz=baseline), [*done, f"high-pass {baseline:g} Hz"]

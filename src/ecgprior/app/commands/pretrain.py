@@ -16,9 +16,13 @@ def command(
     values: Annotated[list[str] | None, typer.Argument(help="key=value over the recipe's: steps=100")] = None,
     split: Annotated[Path | None, typer.Option(help="A fold file of `ecgprior split`.")] = None,
     test_fold: Annotated[int | None, typer.Option(help="Of a cross-validation: the fold left out.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Vocabulary to train on, for supervised objectives.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Vocabulary to train on, for supervised objectives.")
+    ] = None,
     init: Annotated[Path | None, typer.Option(help="A checkpoint whose weights are the first ones.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA when there is one.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1; default: CUDA when there is one.")
+    ] = None,
     tensorboard: Annotated[bool, typer.Option(help="Also write TensorBoard files.")] = False,
     onnx: Annotated[bool, typer.Option(help="Also write an ONNX file, to serve without PyTorch.")] = False,
     anew: Annotated[bool, typer.Option(help="Forget what the run folder holds and start again.")] = False,
@@ -69,12 +73,13 @@ def _parts(path: Path | None, test_fold: int | None, corpus: "Corpus") -> dict[s
     """Training and validation records of a fold file, checked for leaks, and what the checkpoint says of it."""
     from ...corpus.splits import Split, check_leaks
     from ...errors import CorpusError
+    from ..split_parts import parts_of
 
     if path is None:
         if test_fold is not None:
             raise CorpusError("--test-fold needs a fold file: pass --split FILE")
         return {"facts": {}}
     split = Split.load(path)
-    parts = split.parts() if test_fold is None else split.cv_parts(test_fold)
+    parts = parts_of(split, test_fold)
     check_leaks(parts, corpus.index)
     return {**parts, "facts": {"split": split.manifest, "test_fold": test_fold}}

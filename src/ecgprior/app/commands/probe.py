@@ -14,7 +14,7 @@ def command(
     test_fold: Annotated[int | None, typer.Option(help="Of a cross-validation: the fold to test on.")] = None,
     min_positives: Annotated[int, typer.Option(help="Leave out labels with fewer positive records.")] = 8,
     to: Annotated[Path | None, typer.Option(help="Also write the per-label table: a .csv file.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
 ) -> None:
     """Fit a linear probe on a checkpoint's embeddings and score it on the test part.
 
@@ -29,9 +29,10 @@ def command(
     from ...evaluation.tasks import Task
     from ...provenance import atomic_open
     from ..progress import progress_bar
+    from ..split_parts import parts_of
 
     folds = Split.load(split)
-    parts = folds.parts() if test_fold is None else folds.cv_parts(test_fold)
+    parts = parts_of(folds, test_fold)
     task = Task(name=labels, vocabulary=labels, min_positives=min_positives)
     with progress_bar("probe") as move:
         result = probe(checkpoint, Corpus(corpus), task, parts, seed=seed, progress=move)

@@ -15,7 +15,7 @@ def command(
     labels: Annotated[
         list[str] | None, typer.Option(help="Vocabulary to keep in proportion; repeatable; by default all.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides ties among patients.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides ties among patients.", min=0)] = 0,
 ) -> None:
     """Split a corpus by patients: published folds where there are any, else labels in proportion.
 

@@ -31,6 +31,7 @@ _SECONDS = {
     "time_ms": 1e-3,
 }
 _MOST_BYTES = 1 << 30
+_HEAD_BYTES = 1 << 16
 
 
 def sniff(path: str | Path) -> bool:
@@ -77,6 +78,16 @@ def read(
         source=str(file),
     )
     return record.with_(patient=patient)
+
+
+def column_names(path: str | Path) -> tuple[str, ...] | None:
+    """The names that the first row gives to the columns; None where it holds numbers or the file cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(_HEAD_BYTES)
+        return tuple(_parts(begin.decode("utf-8-sig", "replace"))[1] or ()) or None
+    except (OSError, FormatBroken):
+        return None
 
 
 def write(record: Record, path: str | Path) -> Path:
