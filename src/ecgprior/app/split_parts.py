@@ -18,6 +18,6 @@ def parts_of(split: Split, test_fold: int | None) -> dict[str, list[str]]:
         return split.cv_parts(test_fold)
     if split.kind == "cv":
         raise CorpusError(
-            f"this fold file is of a cross-validation: pass --test-fold, one of 0 to {split.n_folds - 1}"
+            f"this split is a cross-validation: expected a test fold to be named – pass --test-fold, one of 0 to {split.n_folds - 1}"
         )
     return split.parts()

@@ -100,4 +100,4 @@ def test_probe(place, tmp_path):
     assert "macro AUROC" in found.output and "unknown: the checkpoint says nothing" in found.output
     assert (tmp_path / "labels.csv").read_text().startswith("label,n,positives,auroc,auprc,f1_max,brier,ece\na,10,5,")
     found = run(*arguments)
-    assert isinstance(found.exception, CorpusError) and "cv_parts" in str(found.exception)
+    assert isinstance(found.exception, CorpusError) and "pass --test-fold, one of 0 to" in str(found.exception)
