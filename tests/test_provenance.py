@@ -17,6 +17,13 @@ def test_a_file_is_whole_or_absent(tmp_path):
     assert os.listdir(tmp_path) == ["a.json"]  # no part file is left
 
 
+def test_a_pipe_or_device_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="expected a file, got a device or a pipe"):
+        provenance.write_json(tmp_path / "pipe", {})
+    assert os.listdir(tmp_path) == ["pipe"] and not (tmp_path / "pipe").is_file()
+
+
 def test_nan_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         provenance.write_json(tmp_path / "a.json", {"a": math.nan})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -49,8 +50,15 @@ def atomic_open(path: str | Path, mode: str = "w", sync: bool = True) -> Iterato
 
     A crash, a full disk or an exception leaves whatever was there before. Without `sync` that holds for a killed
     process but not for a power failure: for many files that are synced, or checked, together later.
+
+    Raises
+    ------
+    OSError
+        What the system says; also when `path` is a device or a pipe, which a rename would replace by a file.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
