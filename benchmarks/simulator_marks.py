@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgprior.corpus.catalog import CatalogRow, open_source
+from ecgprior.corpus.catalog import open_source
+from ecgprior.corpus.sources.base import CatalogRow
 from ecgprior.record.record import Record
 from ecgprior.simulator.simulate import simulate
 

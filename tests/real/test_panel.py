@@ -63,8 +63,8 @@ def test_folds_keep_patients_together_and_labels_in_proportion(corpus):
 def test_a_tiny_panel_runs_and_verifies(corpus, tmp_path):
     values = ["seeds=[0]", "split.only=[0]", "pretrain.steps=2", "pretrain.batch=16", "replicates=20"]
     result = benchmark(BenchmarkRecipe.read("panel", values), corpus, tmp_path / "result")
-    assert result.finished == result.planned == 3
-    assert result.tables.cells["test_seen_in_training"].to_list() == [0, 0, 0]
+    assert result.finished == result.planned == 4
+    assert result.tables.cells["test_seen_in_training"].to_list() == [0, 0, 0, 0]
     summary = result.tables.summary
     random = summary.filter((pl.col("arm") == "random-init") & (pl.col("scope") == "all tasks"))
     assert random["auroc"][0] > 0.6  # a random encoder with a probe is better than chance
