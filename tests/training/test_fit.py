@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from ecgprior.encoders._load import load
-from ecgprior.errors import ColumnMissing, CorpusError, RecipeError, TrainingStopped, describe
+from ecgprior.errors import ColumnMissing, CorpusError, EcgpriorError, RecipeError, TrainingStopped, describe
 from ecgprior.objectives.simclr import SimCLR
 from ecgprior.objectives.supervised import Supervised
 from ecgprior.training.fit import fit
@@ -127,6 +127,13 @@ def test_anew_forgets_and_another_recipe_is_refused(corpus, recipe, tmp_path):
         fit(recipe(optimiser={"lr": 0.5}), corpus, tmp_path / "run")
     again = fit(recipe(optimiser={"lr": 0.002}), corpus, tmp_path / "run", resume=False)
     assert load(again).config["provenance"]["recipe"]["optimiser"]["lr"] == 0.002
+
+
+def test_a_run_that_never_took_a_step_binds_nobody(corpus, recipe, tmp_path):
+    with pytest.raises(EcgpriorError):
+        fit(recipe(batch=1), corpus, tmp_path / "run")  # nothing to tell a window from
+    done = fit(recipe(), corpus, tmp_path / "run")
+    assert same(weights(done), weights(fit(recipe(), corpus, tmp_path / "other")))
 
 
 def test_supervised_learns_and_its_head_is_kept(corpus, recipe, labels, names, tmp_path):

@@ -26,7 +26,7 @@ from .log import RunLog
 from .needs import check_requires, columns_for, labels_for, long_enough
 from .plan import PretrainRecipe
 from .processes import Processes
-from .state import load_state, optimiser_tensors, remove_state, restore_optimiser, save_state
+from .state import has_state, load_state, optimiser_tensors, remove_state, restore_optimiser, save_state
 from .step import Stepper
 from .validate import validation_score
 from .windows import Progress, Windows, WindowStore
@@ -86,7 +86,10 @@ class Run:
         }
 
     def claim(self, identity: dict[str, Any], resume: bool, here: Processes) -> Path | None:
-        """Make the run folder, or find this very run in it; the checkpoint when that one is done."""
+        """Make the run folder, or find this very run in it; the checkpoint when that one is done.
+
+        A run that saved nothing binds nobody: its folder is taken over.
+        """
         try:
             self.to.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -94,7 +97,7 @@ class Run:
         written = self.to / "run.json"
         before = json.loads(written.read_text(encoding="utf-8")) if written.is_file() else None
         here.wait()
-        if resume and before is not None:
+        if resume and before is not None and (before["done"] or has_state(self.to)):
             if other := _difference(before["identity"], identity):
                 raise RecipeError(
                     f"run folder '{self.to}' holds another run: {other}; give another folder, or start anew "

@@ -49,6 +49,11 @@ def save_state(folder: Path, step: int, tensors: dict[str, Tensor], facts: dict[
             old.unlink()
 
 
+def has_state(folder: Path) -> bool:
+    """Whether a run has saved anything that a resumed one goes on from."""
+    return (folder / "state.json").is_file()
+
+
 def load_state(folder: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
     """The last whole state, (steps done, tensors, facts), or None when there is none.
 
@@ -57,9 +62,9 @@ def load_state(folder: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]] | 
     CheckpointError
         ``state.json`` or the tensor file that it names is not what was written.
     """
-    index = folder / "state.json"
-    if not index.is_file():
+    if not has_state(folder):
         return None
+    index = folder / "state.json"
     try:
         said = json.loads(index.read_text(encoding="utf-8"))
         step, name, digest, facts = (said[key] for key in ("step", "tensors", "sha256", "facts"))

@@ -44,6 +44,8 @@ def command(
     for row in result.scores.per_label.iter_rows(named=True):
         table.add_row(*(f"{row[c]:.3f}" if isinstance(row[c], float) else str(row[c]) for c in columns))
     Console().print(table)
-    typer.echo(f"macro AUROC {result.macro_auroc}, F-max {result.scores.micro['f_max']:.3f}")
+    macro, micro = result.scores.macro, result.scores.micro
+    typer.echo(f"macro AUROC {result.macro_auroc}, AUPRC {macro['auprc']:.3f}, Brier {macro['brier']:.3f}, ECE {macro['ece']:.3f}")
+    typer.echo(f"micro AUROC {micro['auroc']:.3f}, AUPRC {micro['auprc']:.3f}; F-max {micro['f_max']:.3f}")
     seen = "unknown: the checkpoint says nothing" if result.n_seen is None else str(result.n_seen)
     typer.echo(f"test recordings among those the checkpoint was trained on: {seen}")
