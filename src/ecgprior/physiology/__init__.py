@@ -1,0 +1,1 @@
+"""Measures an ECG: beats, waves, intervals, features, quality."""
