@@ -65,11 +65,19 @@ class Delineation:
         sample are allowed; NaN = the wave is absent, or too small in this lead to be seen.
     global_ : array_like, float64, (beat, wave, fiducial) = (K, 3, 3), samples from 0
         The wave over all leads: its earliest onset, main peak, latest offset; NaN = absent.
+    lone_p : array_like, float64, (lead + 1, lone P, fiducial) = (L + 1, M, 3), samples from 0, optional
+        P waves that no QRS belongs to (blocked, or dissociated from the QRS), in the order of time: a row for each
+        lead and, last, the global one. NaN = not seen in this lead. Default: none, (L + 1, 0, 3).
 
     Raises
     ------
     ShapeError
         The arrays do not have these shapes.
+
+    Notes
+    -----
+    A slot of the beat axis is one QRS with the P before it and the T after it. One fiducial of a wave that is there
+    can be NaN by itself: the wave is cut by the record's first or last sample.
 
     Examples
     --------
@@ -81,6 +89,7 @@ class Delineation:
     leads: tuple[str, ...]
     points: NDArray[np.float64]
     global_: NDArray[np.float64]
+    lone_p: NDArray[np.float64] = None  # type: ignore[assignment]  # None is replaced on construction
 
     def __post_init__(self) -> None:
         leads = tuple(self.leads)
@@ -90,9 +99,15 @@ class Delineation:
         if points.shape != (len(leads), *over_all.shape):
             expected = (len(leads), *over_all.shape)
             raise ShapeError(f"delineation: expected points of shape {expected}, got {points.shape}")
+        lone_p = _frozen(np.empty((len(leads) + 1, 0, 3)) if self.lone_p is None else self.lone_p)
+        if lone_p.ndim != 3 or lone_p.shape[::2] != (len(leads) + 1, 3):
+            raise ShapeError(
+                f"delineation: expected lone_p of shape ({len(leads) + 1}, M, 3), got {lone_p.shape}"
+            )
         object.__setattr__(self, "leads", leads)
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "global_", over_all)
+        object.__setattr__(self, "lone_p", lone_p)
 
     def __len__(self) -> int:
         return len(self.global_)
@@ -103,28 +118,41 @@ class Delineation:
         return at(to_wave, to_fiducial) - at(wave, fiducial)
 
     def table(self) -> pl.DataFrame:
-        """One row a lead, wave and beat.
+        """A row for each wave that is there, and none for a wave that is absent.
 
         Returns
         -------
         polars.DataFrame
-            ``lead`` str (a lead's name, or ``"global"``), ``wave`` str (P, QRS, T), ``beat`` int64 from 0,
-            ``onset``, ``peak``, ``offset`` float64 samples; null = absent.
+            ``lead`` str (a lead's name, or ``"global"``, which comes last), ``wave`` str (P, QRS, T), ``beat`` int64
+            from 0 (null = a P wave without a QRS), ``onset``, ``peak``, ``offset`` float64 samples (null = a single
+            fiducial that is not known). Within a lead in the order of time.
+
+        Examples
+        --------
+        >>> one = Delineation(["II"], [[[[np.nan] * 3, [90, 100, 110], [160, 200, 240]]]], np.full((1, 3, 3), np.nan))
+        >>> one.table().rows()
+        [('II', 'QRS', 0, 90.0, 100.0, 110.0), ('II', 'T', 0, 160.0, 200.0, 240.0)]
         """
         stacked = np.concatenate([self.points, self.global_[None]])
-        n_leads, n_beats = stacked.shape[:2]
-        lead, beat, wave = np.indices((n_leads, n_beats, 3)).reshape(3, -1)
-        flat = stacked.reshape(-1, 3)
+        lead, beat, wave = np.nonzero(np.isfinite(stacked).any(axis=-1))
+        alone, which = np.nonzero(np.isfinite(self.lone_p).any(axis=-1))
+        marks = np.concatenate([stacked[lead, beat, wave], self.lone_p[alone, which]])
+        lead = np.concatenate([lead, alone])
+        known = np.fmin.reduce(marks, axis=1, initial=np.inf)
+        order = np.lexsort((known, lead))
+        beat = np.concatenate([beat, np.full(len(alone), -1)])[order]
+        wave = np.concatenate([wave, np.zeros(len(alone), np.int64)])[order]
         frame = pl.DataFrame(
             {
-                "lead": np.array([*self.leads, "global"])[lead].tolist(),
-                "wave": np.array(WAVES)[wave].tolist(),
+                "lead": np.array([*self.leads, "global"], dtype=object)[lead[order]].tolist(),
+                "wave": np.array(WAVES, dtype=object)[wave].tolist(),
                 "beat": beat.astype(np.int64),
-                **{name: flat[:, column] for column, name in enumerate(FIDUCIALS)},
+                **{name: marks[order, column] for column, name in enumerate(FIDUCIALS)},
             },
             schema_overrides={"lead": pl.String, "wave": pl.String},
         )
-        return frame.with_columns(pl.col(FIDUCIALS).fill_nan(None))
+        of_a_beat = pl.when(pl.col("beat") >= 0).then(pl.col("beat")).alias("beat")
+        return frame.with_columns(of_a_beat, pl.col(FIDUCIALS).fill_nan(None))
 
 
 def _frozen(values: ArrayLike) -> NDArray[np.float64]:
