@@ -67,7 +67,7 @@ def decode(fmt: int, data: NDArray[np.uint8], n: int, columns: int) -> NDArray[n
     fmt : int
         One of :data:`FORMATS`.
     data : ndarray, uint8
-        At least ``bytes_needed(fmt, n)``.
+        At least ``bytes_needed(fmt, n)``; one byte more spares formats 24 and 212 a copy.
     n : int
         Samples to decode: frames times `columns`.
     columns : int
@@ -118,18 +118,17 @@ def _padded(data: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
 def _decode_212(data: NDArray[np.uint8], n: int) -> NDArray[np.int16]:
     """Two 12-bit samples in three bytes: (2, n / 2), n even; one byte may be missing at the end."""
     pairs = n // 2
-    data = _padded(data, 3 * pairs)
+    data = _padded(data, 3 * pairs + 1)
     out = np.empty((2, pairs), np.int16)
     # bytes b0 b1 b2: the first sample is b0 and the low half of b1, the second is b2 and the high half of b1
-    first, second = out
-    first[:] = np.ndarray((pairs,), "<i2", data, 0, (3,))  # b0 b1
-    first <<= 4
-    first >>= 4
-    word = np.ndarray((pairs,), ">i2", data, 1, (3,)).astype(np.int16)  # b1 b2
-    np.bitwise_and(word, np.int16(-0x1000), out=second)
-    second >>= 4
-    word &= 0xFF
-    second |= word
+    word = np.ndarray((pairs,), "<i4", data, 0, (3,)).astype(np.int32)  # b2 b1 b0 below a byte that drops out
+    out[0] = word
+    out[0] *= 16
+    word &= 0xFFF000  # b2 and the high half of b1 change places: one goes up by 4 bits, the other by 16
+    word *= 0x10010
+    word >>= 16
+    out[1] = word
+    out >>= 4
     return out
 
 

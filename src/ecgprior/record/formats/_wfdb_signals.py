@@ -110,7 +110,7 @@ def _values(
     simple = columns == len(signals) and fmt != 8 and not any(s.skew for s in signals)
     # In pieces that stay in the processor's cache; a piece ends where blocks of 2 and of 3 samples end.
     frames = max(6, _PIECE // columns // 6 * 6) if simple else n
-    buffer = np.empty(bytes_needed(fmt, min(frames, n) * columns), np.uint8)
+    buffer = np.empty(bytes_needed(fmt, min(frames, n) * columns) + 1, np.uint8)  # `decode` looks one further
     scale = _Scale(signals, factors)
     sums = np.zeros(len(signals), np.uint16)
     with opened(path) as (descriptor, _):
@@ -118,10 +118,9 @@ def _values(
         file.seek(signals[0].offset)
         for start in range(0, n, frames):
             count = min(frames, n - start)
-            data = buffer[: bytes_needed(fmt, count * columns)]
-            if not _filled(file, data.data):
+            if not _filled(file, buffer[: bytes_needed(fmt, count * columns)].data):
                 raise FormatBroken(f"'{os.path.basename(path)}' shrank while it was read")
-            block = decode(fmt, data, count * columns, columns)
+            block = decode(fmt, buffer, count * columns, columns)
             if simple:
                 whole = block.view(np.uint16) if block.dtype == np.int16 else block
                 sums += whole.sum(axis=1, dtype=np.uint16)
