@@ -8,7 +8,7 @@ import ecgprior as ep
 
 PUBLIC = {
     "Annotations", "Corpus", "LEADS", "Patient", "Record",
-    "benchmark", "check_leads", "complete_leads", "crop", "errors", "fit", "load", "prepare", "probe", "read",
+    "benchmark", "check_leads", "complete_leads", "crop", "delineate", "detect_beats", "errors", "fit", "load", "prepare", "probe", "read",
     "remove_baseline", "remove_mains", "resample", "simulate", "split",
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ from .record import Record
 _Result = TypeVar("_Result")
 
 
-def _of_anything(function: Callable[..., _Result]) -> Callable[..., _Result]:
+def of_anything(function: Callable[..., _Result]) -> Callable[..., _Result]:
     """The same function, whose first argument may also be what :func:`~ecgprior.record.read.to_record` takes."""
 
     @wraps(function)
@@ -43,11 +43,11 @@ def _of_anything(function: Callable[..., _Result]) -> Callable[..., _Result]:
     return given
 
 
-complete_leads = _of_anything(leads.complete_leads)
-check_leads = _of_anything(leads.check_leads)
-remove_baseline = _of_anything(filters.remove_baseline)
-remove_mains = _of_anything(filters.remove_mains)
-crop = _of_anything(filters.crop)
+complete_leads = of_anything(leads.complete_leads)
+check_leads = of_anything(leads.check_leads)
+remove_baseline = of_anything(filters.remove_baseline)
+remove_mains = of_anything(filters.remove_mains)
+crop = of_anything(filters.crop)
 
 
 def resample(

@@ -1,0 +1,162 @@
+"""A record as the wave network reads it, and its probabilities over records of any length.
+
+The trace is only resampled to 250 Hz; what is missing is bridged by a straight line and remembered. Windows are at most
+10.24 s long; longer records are read in overlapping windows, of which the middle parts are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..record.filters import resample_array
+from .decode import FS
+
+WINDOW = 2560
+"""Samples at 250 Hz of the longest window: 10.24 s."""
+
+_HOP = 2048
+_MULTIPLE = 32  # the network takes multiples of so many samples
+_ROWS = 384  # leads × windows of one call: what a few tens of MB hold
+_FLAT_MV = 0.01  # a lead with a smaller range was not recorded
+_CLIP_MV = 20.0  # no heart reaches this; from here on float32 and filters lose the rest of the trace
+
+Network = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.float32]]
+"""What :class:`~ecgprior.physiology.network.WaveNetwork` is: (signal, lead_mask, valid) → probabilities."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Trace:
+    """One record, or a part of it, at 250 Hz.
+
+    Attributes
+    ----------
+    signal : ndarray, float32, (L, T), mV
+        Finite: gaps are bridged, leads without any sample are 0.
+    lead_mask : ndarray, bool, (L,)
+        False = not recorded: no sample at all, or a range below 10 µV.
+    missing : ndarray, bool, (L, T), or None
+        Samples that lie in a gap; None = there is no gap.
+    fs : float
+        The rate in Hz that it was resampled from.
+    """
+
+    signal: NDArray[np.float32]
+    lead_mask: NDArray[np.bool_]
+    missing: NDArray[np.bool_] | None
+    fs: float
+
+
+def trace_of(signal: NDArray[np.float32], fs: float) -> Trace:
+    """The trace of (L, T) millivolts at `fs` between 40 and 20,000 Hz; NaN and infinite samples are gaps."""
+    finite = np.isfinite(signal)
+    whole = bool(finite.all())
+    if not whole:
+        signal = np.where(finite, signal, np.float32(np.nan))
+    signal = _clipped(signal, whole)
+    rate = _near_fraction(fs)
+    at_250 = resample_array(signal, rate, FS)
+    missing = None
+    if not whole:
+        missing = np.isnan(at_250)
+        at_250 = _bridged(at_250, missing)
+    span = at_250.max(axis=1) - at_250.min(axis=1)
+    lead_mask = np.asarray(span >= _FLAT_MV)
+    if missing is not None:
+        lead_mask &= ~missing.all(axis=1)
+    return Trace(at_250, lead_mask, missing, rate)
+
+
+def probabilities(network: Network, traces: Sequence[Trace]) -> list[NDArray[np.float32]]:
+    """The network's output for each trace.
+
+    Parameters
+    ----------
+    network : callable
+    traces : sequence of Trace
+        Those with equal numbers of leads and samples share calls.
+
+    Returns
+    -------
+    list of ndarray, float32, (L, 4, T // 2)
+    """
+    out = [np.empty((len(t.signal), 4, t.signal.shape[1] // 2), np.float32) for t in traces]
+    groups: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
+    for index, trace in enumerate(traces):
+        n_leads, n = trace.signal.shape
+        if not trace.lead_mask.any():
+            out[index][:] = np.array([1, 0, 0, 0], np.float32)[:, None]
+            continue
+        length = WINDOW if n > WINDOW else -(-n // _MULTIPLE) * _MULTIPLE
+        for start, first, stop in _windows(n):
+            groups.setdefault((n_leads, length), []).append((index, start, first, stop))
+    for (n_leads, length), windows in groups.items():
+        size = max(1, _ROWS // n_leads)
+        for begin in range(0, len(windows), size):
+            _run(network, traces, windows[begin : begin + size], length, out)
+    return out
+
+
+def _run(
+    network: Network,
+    traces: Sequence[Trace],
+    windows: Sequence[tuple[int, int, int, int]],
+    length: int,
+    out: list[NDArray[np.float32]],
+) -> None:
+    """One call of the network; the kept part of each window is written to its place."""
+    n_leads = len(traces[windows[0][0]].signal)
+    signal = np.zeros((len(windows), n_leads, length), np.float32)
+    valid = np.zeros((len(windows), length), bool)
+    for row, (index, start, _, _) in enumerate(windows):
+        part = traces[index].signal[:, start : start + length]
+        signal[row, :, : part.shape[1]] = part
+        valid[row, : part.shape[1]] = True
+    lead_mask = np.stack([traces[index].lead_mask for index, *_ in windows])
+    signal *= lead_mask[:, :, None]
+    waves = network(signal, lead_mask, valid)
+    for row, (index, start, first, stop) in enumerate(windows):
+        out[index][:, :, first:stop] = waves[row, :, :, first - start // 2 : stop - start // 2]
+
+
+def _windows(n: int) -> Iterator[tuple[int, int, int]]:
+    """Start of each window (samples at 250 Hz), and the outputs (at 125 Hz) that are taken from it."""
+    if n <= WINDOW:
+        yield 0, 0, n // 2
+        return
+    starts = [*range(0, n - WINDOW, _HOP), (n - WINDOW + 1) // 2 * 2]  # even: outputs stand for two samples
+    first = 0
+    for start, after in zip(starts, [*starts[1:], None]):
+        stop = n // 2 if after is None else (start + WINDOW + after) // 4
+        yield start, first, stop
+        first = stop
+
+
+def _clipped(signal: NDArray[np.float32], whole: bool) -> NDArray[np.float32]:
+    """Without values that no heart makes: the median is taken off and ±20 mV is the limit, where there are any."""
+    largest = np.abs(signal).max() if whole else np.nanmax(np.abs(signal), initial=0.0)
+    if largest <= _CLIP_MV:
+        return signal
+    out = signal.copy()
+    for row in out:  # rare
+        known = row[~np.isnan(row)]
+        if len(known):
+            row -= np.median(known)
+    return np.clip(out, -_CLIP_MV, _CLIP_MV, out=out)
+
+
+def _bridged(x: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    at = np.arange(x.shape[1])
+    for row in np.flatnonzero(missing.any(axis=1)):
+        gap = missing[row]
+        x[row, gap] = 0.0 if gap.all() else np.interp(at[gap], at[~gap], x[row, ~gap])
+    return x
+
+
+def _near_fraction(fs: float) -> float:
+    """`fs`, or for an odd one the nearest rate that has a small common fraction with 250 Hz."""
+    return float(Fraction(fs).limit_denominator(max(1, int(50_000 / fs))))
