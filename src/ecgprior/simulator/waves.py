@@ -20,11 +20,12 @@ Float = NDArray[np.float32]
 # from the centre of P). Ta is no wave that anybody marks.
 _SPANS = {"P": (-0.14, 0.14), "Ta": (-0.06, 0.38), "QRS": (-0.18, 0.24), "T": (0.0, 0.78)}
 
-# A wave begins and ends where it leaves and falls below this part of its peak (and at least a level that an eye can
-# see); a wave smaller than its floor is not seen at all. The parts are ours, chosen so that PR, QRS and QT a lead agree
-# with cardiologists' marks in LUDB's sinus rhythms without block, ischaemia or LVH (benchmarks/simulator_marks.py).
-_PART = {"P": 0.18, "QRS": 0.02, "T": 0.08}
-_LEVEL_MV = {"P": 0.004, "QRS": 0.010, "T": 0.004}
+# A wave begins and ends where, before noise, it leaves and returns to within this level of its own zero: a little more
+# than a tenth of a millimetre on paper. In a wave so small that the level were more than this part of its peak, the part
+# counts; below its floor a wave is not seen at all. The levels are ours, chosen so that P, PR, QRS and QT agree with
+# cardiologists' marks in LUDB's sinus rhythms without block, ischaemia or LVH (benchmarks/simulator_marks.py).
+_LEVEL_MV = {"P": 0.012, "QRS": 0.012, "T": 0.015}
+_PART = {"P": 0.5, "QRS": 0.2, "T": 0.25}
 _FLOOR_MV = {"P": 0.015, "QRS": 0.05, "T": 0.03}
 
 
@@ -198,7 +199,7 @@ def _edges(leads: Float, wave: str, begin: NDArray | None) -> tuple[NDArray[np.f
     peak = np.argmax(size, axis=2)
     at_peak = lambda a: np.take_along_axis(a, peak[..., None], axis=2)[..., 0]  # noqa: E731
     top = at_peak(size)
-    level = np.maximum(_PART[wave] * top, _LEVEL_MV[wave])[..., None]
+    level = np.minimum(_PART[wave] * top, _LEVEL_MV[wave])[..., None]
     above = size > level
     onset = np.argmax(above, axis=2)
     offset = n - 1 - np.argmax(above[..., ::-1], axis=2)
