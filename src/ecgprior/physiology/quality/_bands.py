@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 LOW_FS = 125.0
-_SLOW_HZ, _WAVES_HZ, _QRS_HZ, _MUSCLE_HZ = 0.67, (0.67, 40.0), (6.0, 25.0), (22.0, 45.0)
+_SLOW_HZ, _WAVES_HZ, _QRS_HZ, _MUSCLE_HZ = 0.67, (0.67, 40.0), (6.0, 25.0), (20.0, 47.0)
+_QRS_EDGE_HZ, _MUSCLE_EDGE_HZ = 3.0, 12.0  # soft edges: a hard one rings for long after each QRS
 _MAINS = (50.0, 60.0)
 _MAINS_WIDTH_HZ = 0.5
 _PAD_S = 1.0
@@ -51,9 +52,9 @@ class Bands:
         count = self.signal.shape[1]
         x = np.empty((len(self.signal), self._size), np.float32)
         np.subtract(self.signal, self._level, out=x[:, :count])
-        way = (0.5 - 0.5 * np.cos(np.pi * np.arange(1, self._size - count + 1) / (self._size - count + 1))).astype(
-            np.float32
-        )
+        way = (
+            0.5 - 0.5 * np.cos(np.pi * np.arange(1, self._size - count + 1) / (self._size - count + 1))
+        ).astype(np.float32)
         x[:, count:] = x[:, count - 1 : count] + (x[:, :1] - x[:, count - 1 : count]) * way
         return np.asarray(fft.rfft(x, axis=1), np.complex64)
 
@@ -68,16 +69,24 @@ class Bands:
             return self._size
         return int(fft.next_fast_len(round(self._size * LOW_FS / self.fs), real=True))
 
-    def part(self, low_hz: float, high_hz: float) -> NDArray[np.float32]:
-        """What lies from `low_hz` to `high_hz`: float32, (L, T'), mV at :attr:`low_fs`."""
+    def part(self, low_hz: float, high_hz: float, edge_hz: float = 0.0) -> NDArray[np.float32]:
+        """What lies from `low_hz` to `high_hz`: float32, (L, T'), mV at :attr:`low_fs`; edges rise over `edge_hz`."""
         step = self.fs / self._size
         most = self._low_size // 2 + 1
         first, last = max(0, int(np.ceil(low_hz / step))), min(most - 1, int(high_hz / step))
         kept = np.zeros((len(self.signal), most), np.complex64)
         if last >= first:
             kept[:, first : last + 1] = self.spectrum[:, first : last + 1]
+            if edge_hz:
+                hz = np.arange(first, last + 1) * step
+                inside = np.minimum(hz - low_hz, high_hz - hz).clip(0, edge_hz)
+                kept[:, first : last + 1] *= np.square(np.sin(0.5 * np.pi * inside / edge_hz)).astype(
+                    np.float32
+                )
         out = fft.irfft(kept, n=self._low_size, axis=1) * (self._low_size / self._size)
-        return np.asarray(out[:, : max(1, round(self.signal.shape[1] * self._low_size / self._size))], np.float32)
+        return np.asarray(
+            out[:, : max(1, round(self.signal.shape[1] * self._low_size / self._size))], np.float32
+        )
 
     @cached_property
     def slow(self) -> NDArray[np.float32]:
@@ -92,12 +101,12 @@ class Bands:
     @cached_property
     def qrs(self) -> NDArray[np.float32]:
         """Where the QRS stands out most: 6 to 25 Hz."""
-        return self.part(*_QRS_HZ)
+        return self.part(*_QRS_HZ, _QRS_EDGE_HZ)
 
     @cached_property
     def muscle(self) -> NDArray[np.float32]:
-        """Where muscles outweigh the heart between beats: 22 to 45 Hz, below the mains of any country."""
-        return self.part(*_MUSCLE_HZ)
+        """Where muscles outweigh the heart between beats: 20 to 47 Hz, below the mains of any country."""
+        return self.part(*_MUSCLE_HZ, _MUSCLE_EDGE_HZ)
 
     def mains(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """The mains' line: amplitude in mV, share of the power above 30 Hz, and its frequency; each (L,).
@@ -110,15 +119,16 @@ class Bands:
         if self.fs < 2 * (_MAINS[0] + 4 * _MAINS_WIDTH_HZ):
             return nothing, nothing, nothing
         high = self.spectrum[:, int(30 / step) :]
-        power = (high.real.astype(np.float64) ** 2 + high.imag.astype(np.float64) ** 2) * (2.0 / self._size**2)
+        power = (high.real.astype(np.float64) ** 2 + high.imag.astype(np.float64) ** 2) * (
+            2.0 / self._size**2
+        )
         power *= self._size / self.signal.shape[1]
         total = power.sum(axis=1)
-        lines = []
-        for hz in _MAINS:
-            near = lambda a, b: power[:, int((hz + a) / step) - int(30 / step) : int((hz + b) / step) - int(30 / step)]  # noqa: B023, E731
-            wide = _MAINS_WIDTH_HZ
-            beside = 0.5 * (near(-3 * wide, -wide).sum(axis=1) + near(wide, 3 * wide).sum(axis=1))
-            lines.append((near(-wide, wide).sum(axis=1) - beside).clip(0))
+        hz, wide, lines = np.arange(int(30 / step), self.spectrum.shape[1]) * step, _MAINS_WIDTH_HZ, []
+        for mains_hz in _MAINS:
+            away = np.abs(hz - mains_hz)
+            beside = power[:, (away > wide) & (away <= 3 * wide)].sum(axis=1) / 2
+            lines.append((power[:, away <= wide].sum(axis=1) - beside).clip(0))
         line = np.stack(lines)
         which = line.argmax(axis=0)
         best = line[which, np.arange(n_leads)]

@@ -1,6 +1,6 @@
 """Label-free numbers about what disturbs an ECG: no finding, no threshold, no trained weight.
 
-What each means stands in :data:`MEASUREMENTS`. A recording longer than 15 s is measured in stretches of 10 s, at most
+What each means stands in :data:`~ecgprior.physiology.quality.definitions.MEASUREMENTS`. A recording longer than 15 s is measured in stretches of 10 s, at most
 64 of them spread evenly: shares are averaged over the stretches, sizes are their medians. So a night costs what ten
 minutes cost. NaN = it cannot be measured, and :attr:`Measured.reasons` says why.
 
@@ -11,7 +11,7 @@ Orphanidou et al. 2015, IEEE JBHI 19:832 (correlation with the average beat). De
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,8 +22,9 @@ from ...record.leads import check_leads
 from ...record.record import Record
 from ._bands import Bands
 from ._energy import energy_peaks
-from ._reversal import TITLES, reversal
+from ._reversal import reversal
 from ._shape import average_beat
+from .definitions import OF_RECORD, PER_LEAD
 
 _STRETCH_S, _WHOLE_S, _MOST = 10.0, 15.0, 64
 _HUGE_MV = 1e9  # beyond any unit of voltage: such samples count as missing
@@ -32,56 +33,6 @@ _WINDOW_S = 0.25
 _EDGE_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What one number means.
-
-    Attributes
-    ----------
-    unit : str
-    definition : str
-    low, high : float
-        Where recordings of good quality lie.
-    per_lead : bool
-        Named ``name.lead``, one a lead; else one a record.
-    """
-
-    unit: str
-    definition: str
-    low: float
-    high: float
-    per_lead: bool = True
-
-
-MEASUREMENTS: Mapping[str, Measurement] = {
-    "missing_share": Measurement("1", "Share of samples that are NaN or infinite.", 0, 0),
-    "flat_share": Measurement("1", "Share of the time in constant stretches of a second or more.", 0, 0),
-    "clipped_share": Measurement("1", "Share of samples in runs at the lead's own highest or lowest value.", 0, 0.002),
-    "range_mv": Measurement("mV", "Range of the 0.67–40 Hz part: 99.5th less 0.5th percentile.", 0.1, 5),
-    "level_mv": Measurement("mV", "Absolute median of the signal as it is.", 0, 5),
-    "baseline_mv": Measurement("mV", "Range of what is slower than 0.67 Hz: 98th less 2nd percentile.", 0, 0.8),
-    "jump_mv": Measurement("mV", "Largest change of the median from one 0.25 s to the second next.", 0, 1.0),
-    "muscle_mv": Measurement("mV", "Median over 0.1 s of the RMS from 22 to 45 Hz: muscle between the beats.", 0, 0.02),
-    "burst_mv": Measurement("mV", "The same, 90th percentile over windows of 0.5 s of their lower quartile.", 0, 0.04),
-    "mains_mv": Measurement("mV", "Amplitude of the line at 50 or 60 Hz, whichever is the stronger.", 0, 0.03),
-    "mains_share": Measurement("1", "Share of that line in the power above 30 Hz.", 0, 0.5),
-    "mains_hz": Measurement("Hz", "Which of 50 and 60 Hz is the stronger.", 50, 60),
-    "agreement": Measurement("1", "Correlation of a beat with its likest others: median over beats.", 0.8, 1),
-    "contrast_db": Measurement("dB", "Power of 6–25 Hz within 60 ms of a beat against its median elsewhere.", 8, 60),
-    "n_leads": Measurement("1", "Leads with any sample.", 1, 64, per_lead=False),
-    "n_beats_per_s": Measurement("1/s", "Beats by their energy, a second.", 0.5, 2.5, per_lead=False),
-    "rr_spread": Measurement("1", "Spread of RR by energy: (90th − 10th percentile) / median.", 0, 0.6, per_lead=False),
-    "algebra_mv": Measurement("mV", "Residual of the worst limb-lead equation, 95th percentile.", 0, 0.02, per_lead=False),
-    "qrs_mv": Measurement("mV", "Median over leads of the average beat's range.", 0.3, 4, per_lead=False),
-    **{f"reversal_{name}": Measurement("1", f"Log odds that {title} are exchanged, from the chest leads.", -60, 0,
-                                       per_lead=False) for name, title in TITLES.items()},
-    "reversal_rl": Measurement("1", "Range of the flattest of I, II, III against the largest of the three.", 0.2, 1,
-                               per_lead=False),
-}  # fmt: skip
-"""Every measurement by name; the label-free part of quality, which features may take. The score is none of them."""
-
-PER_LEAD = tuple(name for name, about in MEASUREMENTS.items() if about.per_lead)
-OF_RECORD = tuple(name for name, about in MEASUREMENTS.items() if not about.per_lead)
 _SHARES = ("missing_share", "flat_share", "clipped_share")
 
 
@@ -93,9 +44,9 @@ class Measured:
     ----------
     leads : tuple of str, (L,)
     lead : dict of str to ndarray, float64, (L,)
-        By the names of :data:`PER_LEAD`; NaN = not measurable.
+        By the names of :data:`~ecgprior.physiology.quality.definitions.PER_LEAD`; NaN = not measurable.
     record : dict of str to float
-        By the names of :data:`OF_RECORD`.
+        By the names of :data:`~ecgprior.physiology.quality.definitions.OF_RECORD`.
     reasons : dict of str to str
         Why a number is NaN, by ``name`` or ``name.lead``.
     """
@@ -121,7 +72,7 @@ def quality_measurements(record: Record) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        ``name.lead`` and ``name`` as :data:`MEASUREMENTS` lists them; NaN = not measurable.
+        ``name.lead`` and ``name`` as :data:`~ecgprior.physiology.quality.definitions.MEASUREMENTS` lists them; NaN = not measurable.
 
     Examples
     --------
@@ -185,7 +136,9 @@ def _measure(
     out["missing_share"] = missing.astype(np.float64)
     some = missing < 1
     over_all = dict.fromkeys(OF_RECORD, float("nan")) | {"n_leads": float(some.sum())}
-    out["level_mv"][some] = np.abs(np.median(signal[some, :: max(1, round(fs / 50))], axis=1)) if some.any() else np.nan
+    out["level_mv"][some] = (
+        np.abs(np.median(signal[some, :: max(1, round(fs / 50))], axis=1)) if some.any() else np.nan
+    )
     if some.any() and raw.shape[1] >= fs and raw.shape[1] >= 8:
         _time_domain(signal, bad, fs, some, out)
         bands = Bands(signal, fs)
@@ -210,24 +163,29 @@ def _time_domain(
     for shift in range(least):
         flat[:, shift : shift + runs.shape[1]] |= runs
     out["flat_share"][some] = flat.mean(axis=1)[some]
+    out["clipped_share"][some] = _clipped(x, fs)[some]
+
+
+def _clipped(x: NDArray[np.float32], fs: float) -> NDArray[np.float64]:
+    """Share of samples in runs at the lead's own extremes; one run alone counts from 0.2 s on: waves have tops."""
     high, low = x.max(axis=1, keepdims=True), x.min(axis=1, keepdims=True)
     near = 1e-5 * (high - low)
-    run = max(3, round(0.008 * fs))
-    share = np.zeros(n_leads)
+    least = max(3, round(0.008 * fs))
+    share = np.zeros(len(x))
     for at in (x >= high - near, x <= low + near):
-        if not at.any():
-            continue
-        rows = np.flatnonzero(at.sum(axis=1) >= run)
-        if len(rows):
-            inside = np.lib.stride_tricks.sliding_window_view(at[rows], run, axis=1).all(axis=2).sum(axis=1)
-            share[rows] += np.where(inside > 0, (inside + run - 1) / count, 0)
-    out["clipped_share"][some] = np.where(high[:, 0] - low[:, 0] > _FLAT_MV, share, 0.0)[some]
+        for row in np.flatnonzero((at.sum(axis=1) >= least) & (high[:, 0] - low[:, 0] > _FLAT_MV)):
+            edges = np.flatnonzero(np.diff(at[row], prepend=False, append=False))
+            runs = edges[1::2] - edges[::2]
+            runs = runs[runs >= least]
+            if len(runs) > 1 or (len(runs) and runs[0] > 0.2 * fs):
+                share[row] += runs.sum() / x.shape[1]
+    return share
 
 
 def _spectral(bands: Bands, some: NDArray, out: dict[str, NDArray]) -> None:
     fs = bands.low_fs
     edge = round(_EDGE_S * fs)
-    slow, waves = bands.slow[:, edge:-edge or None], bands.waves[:, edge:-edge or None]
+    slow, waves = bands.slow[:, edge : -edge or None], bands.waves[:, edge : -edge or None]
     low, high = np.quantile(waves[:, ::2], (0.005, 0.995), axis=1)
     out["range_mv"][some] = (high - low)[some]
     low, high = np.quantile(slow[:, :: max(1, round(0.05 * fs))], (0.02, 0.98), axis=1)
@@ -240,11 +198,11 @@ def _spectral(bands: Bands, some: NDArray, out: dict[str, NDArray]) -> None:
         out["jump_mv"][some] = np.abs(medians[:, 2:] - medians[:, :-2]).max(axis=1)[some]
     if bands.fs >= 95:
         width = max(1, round(0.1 * fs))
-        muscle = bands.muscle[:, edge:-edge or None]
+        muscle = bands.muscle[:, edge : -edge or None]
         count = muscle.shape[1] // width
         power = np.square(muscle[:, : count * width]).reshape(len(muscle), count, width).mean(axis=2)
         if count:
-            out["muscle_mv"][some] = np.sqrt(np.median(power, axis=1))[some]
+            out["muscle_mv"][some] = np.sqrt(np.quantile(power, 0.25, axis=1))[some]
         if count >= 5:
             groups = power[:, : count // 5 * 5].reshape(len(power), -1, 5)
             out["burst_mv"][some] = np.sqrt(np.quantile(np.sort(groups, axis=2)[:, :, 1], 0.9, axis=1))[some]
@@ -271,7 +229,9 @@ def _beats(
         return
     out["agreement"][moving] = heart.agreement[moving]
     out["contrast_db"][moving] = _contrast(bands.qrs[moving], beats, bands.low_fs)
-    over_all["qrs_mv"] = float(np.median(np.ptp(heart.shape[moving], axis=1))) if moving.any() else float("nan")
+    over_all["qrs_mv"] = (
+        float(np.median(np.ptp(heart.shape[moving], axis=1))) if moving.any() else float("nan")
+    )
     over_all |= reversal(heart, leads, moving)
 
 
@@ -283,12 +243,12 @@ def _contrast(qrs: NDArray[np.float32], beats: NDArray[np.int64], fs: float) -> 
         near[(beats + shift).clip(0, energy.shape[1] - 1)] = True
     if near.all():
         return np.full(len(energy), np.nan)
-    return 10 * np.log10((energy[:, near].mean(axis=1) + 1e-12) / (np.median(energy[:, ~near], axis=1) + 1e-12))
+    return 10 * np.log10(
+        (energy[:, near].mean(axis=1) + 1e-12) / (np.median(energy[:, ~near], axis=1) + 1e-12)
+    )
 
 
-def _reasons(
-    record: Record, lead: dict[str, NDArray[np.float64]], whole: dict[str, float]
-) -> dict[str, str]:
+def _reasons(record: Record, lead: dict[str, NDArray[np.float64]], whole: dict[str, float]) -> dict[str, str]:
     """A sentence for every NaN."""
     found = {}
     short = record.n_samples < record.fs or record.n_samples < 8
@@ -302,7 +262,13 @@ def _reasons(
             elif name.startswith("mains") or (name in ("muscle_mv", "burst_mv") and record.fs < 95):
                 why = slow
             elif name in ("agreement", "contrast_db"):
-                why = slow if record.fs < 60 else "the lead is flat" if lead["flat_share"][at] >= 0.5 else "fewer than 3 beats"
+                why = (
+                    slow
+                    if record.fs < 60
+                    else "the lead is flat"
+                    if lead["flat_share"][at] >= 0.5
+                    else "fewer than 3 beats"
+                )
             else:
                 why = "too short"
             found[f"{name}.{record.leads[at]}"] = why
