@@ -1,0 +1,209 @@
+"""Which beats are not the record's usual ones: premature or late, wide, and of another shape.
+
+Every beat's QRS (−80 … +120 ms around R, all leads together) is compared with the record's dominant one by normalised
+correlation over lags of ± 24 ms. A beat is ``"V"`` when its shape differs *and* it comes early, late or is wide; every
+other beat is ``"N"``.
+
+What this cannot do, and does not pretend to: a supraventricular premature beat conducted as usual stays ``"N"`` (so
+does bundle-branch block, which is usual in its record); an aberrantly conducted one is called ``"V"``; in a run of
+ventricular beats that fills the whole record these are the usual ones. When two shapes are about as frequent
+(bigeminy) the narrower one is taken as usual.
+
+**Source**: the two signs – prematurity and another, wider QRS – are those of Hamilton & Tompkins' and of clinical
+practice (Surawicz & Knilans, *Chou's Electrocardiography*, ch. 17); comparison with the dominant beat and thresholds
+are ours.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+_BEFORE_S, _AFTER_S, _LAG_S = 0.080, 0.120, 0.024
+_STEP_HZ = 250.0  # shapes are compared at about this rate
+_ALIKE = 0.80  # correlation below which a shape is another one
+_LARGE = 2.0  # or its size, as a factor
+_EARLY, _LATE = 0.85, 1.30  # RR before the beat as a part of the local median
+_WIDER_S, _WIDE_S = 0.020, 0.110
+_EXAMPLES = 64  # beats among which the dominant one is sought
+_BLOCK = 2048  # beats compared at a time: memory of a 24 h record stays bounded
+
+
+class Shapes(NamedTuple):
+    """Each beat's QRS against the record's dominant one.
+
+    Attributes
+    ----------
+    at : ndarray, int64, (K,), samples
+        R moved by at most 24 ms to where the shapes fit best.
+    correlation : ndarray, float64, (K,)
+        Normalised correlation there, −1 … 1; NaN where the signal is flat or missing.
+    size : ndarray, float64, (K,)
+        Standard deviation of the beat's QRS over the dominant one's.
+    """
+
+    at: NDArray[np.int64]
+    correlation: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+
+def beat_kinds(
+    signal_mv: NDArray[np.float32],
+    fs: float,
+    r: NDArray[np.float64],
+    qrs_onset: NDArray[np.float64] | None = None,
+    qrs_offset: NDArray[np.float64] | None = None,
+    *,
+    shapes: Shapes | None = None,
+) -> tuple[str, ...]:
+    """The kind of each beat: ``"N"`` as usual in this record, ``"V"`` of another origin.
+
+    Parameters
+    ----------
+    signal_mv : ndarray, float32, (L, T), mV
+        NaN = missing.
+    fs : float, Hz
+    r, qrs_onset, qrs_offset : ndarray, float64, (K,), samples
+        R increasing; on- and offset NaN where unknown, None when no beat's is known (then width says nothing).
+    shapes : Shapes or None
+        What :func:`compare_beats` gave for this signal and `r`, when it is at hand.
+
+    Returns
+    -------
+    tuple of str, (K,)
+
+    Examples
+    --------
+    >>> beat_kinds(np.zeros((1, 500), np.float32), 250, np.array([100.0, 300.0]))
+    ('N', 'N')
+    """
+    r = np.asarray(r, np.float64)
+    if len(r) < 3:
+        return ("N",) * len(r)
+    width = np.full(len(r), np.nan)
+    if qrs_onset is not None and qrs_offset is not None:
+        width = (np.asarray(qrs_offset, np.float64) - np.asarray(qrs_onset, np.float64)) / fs
+    shapes = shapes if shapes is not None else compare_beats(signal_mv, fs, r, width)
+    with np.errstate(invalid="ignore"):
+        other = (shapes.correlation < _ALIKE) | (shapes.size > _LARGE)
+        alike = ~other & np.isfinite(width)
+        usual = np.median(width[alike]) if alike.any() else np.nan
+        wide = (width >= _WIDE_S) & (width >= usual + _WIDER_S)
+        ratio = _rr_ratio(r)
+        odd = other & ((ratio < _EARLY) | (ratio > _LATE) | wide)
+    return tuple("V" if v else "N" for v in odd)
+
+
+def compare_beats(
+    signal_mv: NDArray[np.float32],
+    fs: float,
+    r: NDArray[np.float64],
+    width_s: NDArray[np.float64] | None = None,
+) -> Shapes:
+    """Compare every beat's QRS with the record's dominant one, and find where they fit best.
+
+    Parameters
+    ----------
+    signal_mv : ndarray, float32, (L, T), mV
+        NaN = missing.
+    fs : float, Hz
+    r : ndarray, float64, (K,), samples
+    width_s : ndarray, float64, (K,), s, or None
+        QRS durations, NaN = unknown: of two frequent shapes the narrower one is the usual.
+    """
+    step = max(1, round(fs / _STEP_HZ))
+    at = np.round(np.asarray(r, np.float64)).astype(np.int64)
+    n_beats = len(at)
+    if n_beats == 0:
+        return Shapes(at, np.zeros(0), np.zeros(0))
+    lag = max(1, round(_LAG_S * fs / step))
+    n_before, n_after = (max(2, round(s * fs / step)) for s in (_BEFORE_S, _AFTER_S))
+    grid = step * np.arange(-n_before, n_after + 1)
+    chosen = np.unique(np.linspace(0, n_beats - 1, min(n_beats, _EXAMPLES)).round().astype(np.int64))
+    examples, _ = _unit(_cut(signal_mv, at[chosen], grid))
+    template = _dominant(examples, None if width_s is None else width_s[chosen])
+    wide_grid = step * np.arange(-n_before - lag, n_after + lag + 1)
+    shift, best, size = np.zeros(n_beats), np.zeros(n_beats), np.zeros(n_beats)
+    for low in range(0, n_beats, _BLOCK):
+        part = slice(low, low + _BLOCK)
+        shift[part], best[part], size[part] = _fit(_cut(signal_mv, at[part], wide_grid), template, lag)
+    known = best > -np.inf
+    usual = known & (best >= _ALIKE)
+    reference = np.median(size[usual]) if usual.any() else np.nan
+    moved = np.clip(at + np.round(step * shift).astype(np.int64), 0, signal_mv.shape[1] - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Shapes(moved, np.where(known, best, np.nan), np.where(known, size / reference, np.nan))
+
+
+def _cut(signal: NDArray[np.float32], at: NDArray[np.int64], grid: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Stretches around `at`: (K, L, W); beyond the record its last sample is held, missing samples are 0."""
+    where = np.clip(at[:, None] + grid, 0, signal.shape[1] - 1)
+    cut = signal[:, where].transpose(1, 0, 2)
+    return np.where(np.isfinite(cut), cut, np.float32(0))
+
+
+def _unit(cut: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Each lead less its mean, each beat of length 1 (0 when flat): (K, L, W), and the lengths (K,)."""
+    centred = cut - cut.mean(axis=2, keepdims=True)
+    length = np.sqrt(np.square(centred).sum(axis=(1, 2)))
+    return centred / np.where(length > 1e-6, length, np.inf)[:, None, None], length
+
+
+def _dominant(examples: NDArray[np.float32], width_s: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """The median of the beats that are like the one which most beats are like: (L, W), length 1."""
+    flat = examples.reshape(len(examples), -1)
+    alike = flat @ flat.T >= _ALIKE
+    first = alike[np.argmax(alike.sum(axis=1))]
+    rest = alike & ~first
+    second = rest[np.argmax(rest.sum(axis=1))] & ~first
+    if width_s is not None and second.sum() >= 0.5 * first.sum():
+        known = np.isfinite(width_s)
+        if (first & known).any() and (second & known).any():
+            narrower = np.median(width_s[first & known]) - np.median(width_s[second & known])
+            first = second if narrower > _WIDER_S else first
+    chosen = examples[first] if first.any() else examples
+    return _unit(np.median(chosen, axis=0)[None])[0][0]
+
+
+def _fit(
+    cut: NDArray[np.float32], template: NDArray[np.float32], lag: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Best lag (in steps, between them by a parabola), correlation there (−inf when flat), length: each (K,)."""
+    n_leads, width = template.shape
+    n_lags = 2 * lag + 1
+    shifted = np.zeros((n_lags, n_leads, width + 2 * lag), np.float32)
+    for k in range(n_lags):
+        shifted[k, :, k : k + width] = template
+    dots = cut.reshape(len(cut), -1) @ shifted.reshape(n_lags, -1).T
+    total, squares = _running(cut, width), _running(np.square(cut).sum(axis=1), width)
+    length = np.sqrt(np.maximum(squares - np.square(total).sum(axis=1) / width, 0))
+    score = np.where(length > 1e-6, dots / np.where(length > 1e-6, length, 1), -np.inf)
+    place = np.argmax(score, axis=1)
+    rows = np.arange(len(cut))
+    best = score[rows, place]
+    left, right = score[rows, np.maximum(place - 1, 0)], score[rows, np.minimum(place + 1, n_lags - 1)]
+    inner = (place > 0) & (place < n_lags - 1) & np.isfinite(left) & np.isfinite(right)
+    left, right, top = (np.where(inner, a, 0.0) for a in (left, right, best))
+    bend = left - 2 * top + right
+    shift = np.where(inner & (bend < 0), 0.5 * (left - right) / np.where(bend < 0, bend, 1), 0.0)
+    shift = np.where(np.isfinite(best), place - lag + shift, 0.0)
+    return shift, best, length[rows, place]
+
+
+def _running(values: NDArray[np.float32], width: int) -> NDArray[np.float64]:
+    """Sums over windows of `width` along the last axis: one shorter by ``width - 1``."""
+    sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
+    np.cumsum(values, axis=-1, out=sums[..., 1:])
+    return sums[..., width:] - sums[..., :-width]
+
+
+def _rr_ratio(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The interval before each beat over the median of up to nine around it; NaN for the first."""
+    rr = np.diff(r)
+    around = np.pad(rr, 4, mode="reflect") if len(rr) > 4 else np.broadcast_to(rr, (9, len(rr))).ravel()
+    local = np.median(sliding_window_view(around, 9), axis=1) if len(rr) > 4 else np.full(len(rr), np.median(rr))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.concatenate([[np.nan], rr / local])

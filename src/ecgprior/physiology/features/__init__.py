@@ -1,0 +1,1 @@
+"""What is measured on a delineated ECG: the list (:mod:`.registry`), one file a block, and :mod:`.measure`."""

@@ -1,0 +1,212 @@
+"""Measure an ECG: every feature of the registry, by name, with the reason of each that could not be had.
+
+>>> import ecgprior as ep
+>>> ecg = next(ep.simulate(1, seed=3, causes=["NORM"]))
+>>> features = measure(ecg.record, ecg.delineation)
+>>> 60 < features["qrs_ms"] < 110
+True
+>>> ep.FEATURES["qtc_fridericia_ms"].definition
+'QT / ∛RR: median QT in ms, mean RR in s.'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ...errors import ShapeError, unknown_name
+from ...record.beats import Delineation
+from ...record.record import LEADS, Record, canonical_lead
+from .measured import Measured
+from .per_beat import QUANTITIES
+from .reasons import SENTENCES, Reason
+from .registry import FEATURES, feature_names
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Features(Mapping[str, float]):
+    """Measured features of one ECG: a mapping of name to value.
+
+    Attributes
+    ----------
+    values_by_name : mapping of str to float
+        NaN = not measurable.
+    reasons : mapping of str to str
+        For every NaN, one sentence that says why.
+
+    Raises
+    ------
+    UnknownName
+        On a name that is no feature of this record.
+    """
+
+    values_by_name: Mapping[str, float]
+    reasons: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.values_by_name:
+            raise unknown_name("feature", name, self.values_by_name)
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.values_by_name
+
+    def __repr__(self) -> str:
+        return f"Features({len(self)} values, {len(self.reasons)} of them not measurable)"
+
+    def table(self) -> pl.DataFrame:
+        """One row a feature.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``name`` str, ``value`` float64 (null = not measurable), ``unit`` str, ``reason`` str (null = measured).
+        """
+        names = list(self)
+        frame = {
+            "name": names,
+            "value": list(self.values_by_name.values()),
+            "unit": [FEATURES[name.partition(".")[0]].unit for name in names],
+            "reason": [self.reasons.get(name) for name in names],
+        }
+        schema = {"name": pl.String, "value": pl.Float64, "unit": pl.String, "reason": pl.String}
+        return pl.DataFrame(frame, schema=schema).with_columns(pl.col("value").fill_nan(None))
+
+
+def measure(record: Record, delineation: Delineation | None = None) -> Features:
+    """Measure one ECG.
+
+    Parameters
+    ----------
+    record : Record
+        Any leads, any rate; in mV, not normalised and not filtered: baseline wander is taken off beat by beat.
+    delineation : Delineation or None
+        Of the same leads at the same rate; None: :func:`ecgprior.delineate` is asked.
+
+    Returns
+    -------
+    Features
+        Names of :func:`~ecgprior.physiology.features.registry.feature_names` for the record's leads.
+
+    Raises
+    ------
+    ShapeError
+        The delineation is of other leads. Never for what the signal is like.
+    """
+    if delineation is None:
+        from ..delineate import delineate
+
+        delineation = delineate(record)
+    values, codes = measure_many([record], [delineation], leads=record.leads)
+    names = feature_names(record.leads)
+    why = {n: reason_text(n, int(c)) for n, c in zip(names, codes[0]) if c}
+    by_name = dict(zip(names, values[0].tolist()))
+    return Features(MappingProxyType(by_name), MappingProxyType(why))
+
+
+def measure_many(
+    records: Iterable[Record], delineations: Iterable[Delineation], *, leads: Sequence[str] = LEADS
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Measure many ECGs into one table.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    delineations : iterable of Delineation
+        As many, each of its record's leads.
+    leads : sequence of str
+        Leads of the columns; one that a record does not have is NaN there, "lead is missing".
+
+    Returns
+    -------
+    values : ndarray, float64, (N, F)
+        Columns :func:`~ecgprior.physiology.features.registry.feature_names` of `leads`; NaN = not measurable.
+    codes : ndarray, uint8, (N, F)
+        :class:`~ecgprior.physiology.features.reasons.Reason` of each NaN; 0 = measured.
+
+    Raises
+    ------
+    ShapeError
+        A delineation is of other leads than its record.
+    """
+    leads = tuple(canonical_lead(lead) for lead in leads)
+    rows, reasons = [], []
+    for record, delineation in zip(records, delineations, strict=True):
+        if delineation.leads != record.leads:
+            raise ShapeError(
+                f"delineation: expected the record's leads {', '.join(record.leads)}, got {', '.join(delineation.leads)}"
+            )
+        whole, whole_codes, of_leads, lead_codes = Measured(
+            record.signal, record.fs, record.leads, delineation
+        ).run()
+        if leads != record.leads:
+            of_leads, lead_codes = _columns(of_leads, lead_codes, record.leads, leads)
+        rows.append(np.concatenate([whole, of_leads.ravel()]))
+        reasons.append(np.concatenate([whole_codes, lead_codes.ravel()]))
+    if not rows:
+        width = len(feature_names(leads))
+        return np.zeros((0, width)), np.zeros((0, width), np.uint8)
+    return np.array(rows), np.array(reasons)
+
+
+def _columns(
+    values: NDArray[np.float64], codes: NDArray[np.uint8], have: tuple[str, ...], want: tuple[str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Values of the leads wanted, in their order."""
+    place = [have.index(lead) if lead in have else len(have) for lead in want]
+    more = ((0, 0), (0, 1))
+    values = np.pad(values, more, constant_values=np.nan)
+    return values[:, place], np.pad(codes, more, constant_values=Reason.NO_LEAD)[:, place]
+
+
+def reason_text(name: str, code: int) -> str:
+    """The sentence of a reason code; for an implausible value it names the range.
+
+    >>> reason_text("qrs_ms", 12)
+    'implausible: outside 20 to 400 ms'
+    """
+    if code != Reason.IMPLAUSIBLE:
+        return SENTENCES[Reason(code)]
+    entry = FEATURES[name.partition(".")[0]]
+    low, high = entry.plausible
+    return f"implausible: outside {low:g} to {high:g} {entry.unit}".removesuffix(" 1")
+
+
+def per_beat(record: Record, delineation: Delineation) -> dict[str, NDArray[np.float64]]:
+    """What was measured in every beat.
+
+    Parameters
+    ----------
+    record : Record
+    delineation : Delineation
+        Of the same leads.
+
+    Returns
+    -------
+    dict of str to ndarray, float64
+        ``"usual"`` (K,), 1 = beat of kind N, 0 = not; ``"rr_ms"`` (K,), the interval before the beat, NaN for the
+        first; each quantity of :data:`~ecgprior.physiology.features.per_beat.QUANTITIES` for the record, (K,), as
+        ``"pr_ms"``, and for the leads, (L, K), as ``"pr_ms.leads"``; NaN = not measurable in this beat, also
+        when implausible.
+    """
+    m = Measured(record.signal, record.fs, record.leads, delineation)
+    out = {"usual": m.beats.usual.astype(np.float64)}
+    out["rr_ms"] = np.concatenate([[np.nan], m.beats.rr_ms])[: m.n_beats]
+    for row, name in enumerate(QUANTITIES):
+        low, high = FEATURES[name].plausible
+        with np.errstate(invalid="ignore"):
+            value = m.beats.values[row]
+            value = np.where((value >= low) & (value <= high), value, np.nan)
+        out[name], out[f"{name}.leads"] = value[0], value[1:]
+    return out
