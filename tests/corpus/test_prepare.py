@@ -21,7 +21,7 @@ from ecgprior.corpus.catalog import open_source
 from ecgprior.corpus.prepare import prepare
 from ecgprior.corpus.shards import Corpus
 from ecgprior.corpus.sources.folder import Folder
-from ecgprior.errors import CorpusError
+from ecgprior.errors import CorpusError, LeadMissing
 from ecgprior.jobs import dask_executor
 from ecgprior.record.record import LEADS, Record
 
@@ -61,11 +61,22 @@ def test_one_wild_sample_is_no_reason_to_reject(ecg, make_source, tmp_path):
 
 
 def test_only_the_asked_leads_are_kept(mixed, tmp_path):
-    corpus = prepare([mixed], tmp_path / "c", fs=100, leads=["v9", "II"], workers=1)
-    assert corpus.leads == ("v9", "II") and corpus.signal(0).shape[0] == 2
+    corpus = prepare([mixed], tmp_path / "c", fs=100, leads=["V9", "II"], workers=1)
+    assert corpus.leads == ("V9", "II") and corpus.signal(0).shape[0] == 2
     assert corpus.index["leads"].to_list()[1] == ["II"]
     with pytest.raises(CorpusError, match="each once"):
         prepare([mixed], tmp_path / "d", leads=["I", "i"])
+
+
+def test_a_lead_that_no_record_has_is_refused_by_name(mixed, tmp_path):
+    with pytest.raises(
+        LeadMissing, match=r"lead 'XX' is in no record of the sources: expected one of I, II, .*V9"
+    ):
+        prepare([mixed], tmp_path / "c", fs=100, leads=["II", "XX"], workers=1)
+    with pytest.raises(LeadMissing, match="Did you mean 'V9'"):
+        prepare([mixed], tmp_path / "c", fs=100, leads=["v9"], workers=1)
+    corpus = prepare([mixed], tmp_path / "c", fs=100, leads=["II"], workers=1)  # nothing was left behind
+    assert corpus.leads == ("II",)
 
 
 def test_the_same_call_again_changes_nothing_and_another_is_refused(mixed, make_source, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ecgprior.corpus.catalog import catalog, open_source
-from ecgprior.corpus.sources import _challenge, _tables, ludb, ptbxl
+from ecgprior.corpus.sources import _challenge, _ptbxl, _tables, ludb
 from ecgprior.errors import ColumnMissing, CorpusError, FormatBroken, RecordError
 from ecgprior.record.formats import wfdb
 from ecgprior.record.record import LEADS, Record
@@ -256,12 +256,12 @@ def test_ludb_cells_of_several_lines_and_an_unknown_text():
 
 
 def test_ptbxl_counts_likelihood_zero_and_leaves_out_what_is_not_stated():
-    found = ptbxl.labels_of("{'IMI': 0.0, 'NDT': 15.0, 'SR': 0.0}")
+    found = _ptbxl.labels_of("{'IMI': 0.0, 'NDT': 15.0, 'SR': 0.0}")
     assert found["ptbxl_superclass"] == ("MI", "STTC")
     assert found["ptbxl_form"] == ("NDT",)  # non-diagnostic T is a form and a diagnostic statement
-    assert "ptbxl_form" not in ptbxl.labels_of("{'NORM': 100.0, 'SR': 0.0}")
+    assert "ptbxl_form" not in _ptbxl.labels_of("{'NORM': 100.0, 'SR': 0.0}")
     with pytest.raises(CorpusError, match="scp_codes"):
-        ptbxl.labels_of("NORM")
+        _ptbxl.labels_of("NORM")
 
 
 def test_ptbxl_at_both_rates(tmp_path):

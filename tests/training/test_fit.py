@@ -227,6 +227,13 @@ def test_a_store_of_another_preprocessing_is_refused(corpus, recipe, tmp_path):
         fit(recipe(preprocessing={"fs": 50}), corpus, tmp_path / "a", store=store)
 
 
+def test_a_view_longer_than_its_window_is_refused(corpus, recipe, tmp_path):
+    objective = {"name": "simclr", "view_seconds": 2.5}
+    with pytest.raises(RecipeError, match=r"view_seconds: expected at most the window's seconds = 2, got 2.5"):
+        fit(recipe(objective), corpus, tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float64"])
 def test_precisions(corpus, recipe, tmp_path, precision):
     made = fit(recipe(precision=precision, steps=2), corpus, tmp_path / "run")

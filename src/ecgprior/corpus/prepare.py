@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..errors import CorpusError, EcgpriorError, describe
+from ..errors import CorpusError, EcgpriorError, LeadMissing, describe, nearest
 from ..jobs import Progress, run_jobs
 from ..provenance import atomic_open
 from ..record.filters import resample
@@ -82,6 +82,8 @@ def prepare(
     CorpusError
         No record could be read; the folder holds something else, or a corpus of other sources or settings; the
         folder cannot be written, or the disk is full (the same call then goes on where it was).
+    LeadMissing
+        A lead is neither one of the twelve nor in any record of the sources.
     JobsStopped
         A worker process died (the same call then goes on where it was).
 
@@ -101,10 +103,29 @@ def prepare(
         if check_folder(folder, plan):
             return Corpus(folder)
         with locked(folder):
+            _check_lead_names(plan.leads, sources, table)
             write_plan(folder, plan)
             _run_parts(sources, table, folder, plan, executor, workers, progress)
             finish(sources, table, folder, plan)
     return Corpus(folder)
+
+
+def _check_lead_names(leads: tuple[str, ...], sources: Sequence[Source], table: pl.DataFrame) -> None:
+    """Refuse a name that no record has; one of the twelve may be absent. Looks only until every name is found."""
+    strange, seen = set(leads) - set(LEADS), dict.fromkeys(LEADS)
+    rows = table.select("_instance", "path").iter_rows()
+    while strange and (row := next(rows, None)):
+        try:
+            found = sources[row[0]].load(row[1]).leads
+        except _UNREADABLE:
+            continue
+        strange -= set(found)
+        seen |= dict.fromkeys(found)
+    if strange:
+        name = min(strange)
+        raise LeadMissing(
+            f"lead '{name}' is in no record of the sources: expected one of {', '.join(seen)}.{nearest(name, seen)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -236,6 +257,10 @@ def _part_table(entries: Sequence[dict[str, Any]]) -> pl.DataFrame:
     ).select(*PART_COLUMNS)
 
 
+_UNREADABLE = (EcgpriorError, OSError, ValueError, LookupError, ArithmeticError, TypeError, EOFError)
+"""What a file can make a reader raise; one that it did not foresee must not end the run."""
+
+
 def _load(source: Source, path: str, fs: float, leads: tuple[str, ...]) -> tuple[Record, float] | str:
     """The record at the corpus' rate with the corpus' leads, and its own rate; or why there is none."""
     try:
@@ -253,10 +278,8 @@ def _load(source: Source, path: str, fs: float, leads: tuple[str, ...]) -> tuple
                     signal=np.where(np.isinf(record.signal), np.float32(np.nan), record.signal)
                 )
             return resample(record, fs), rate
-    except EcgpriorError as error:
-        return describe(error)
-    except (OSError, ValueError, LookupError, ArithmeticError, TypeError, EOFError) as error:
-        return f"{type(error).__name__}: {error}"  # a file that a reader did not foresee must not end the run
+    except _UNREADABLE as error:
+        return describe(error) if isinstance(error, EcgpriorError) else f"{type(error).__name__}: {error}"
 
 
 def _store(record: Record, writer: ShardWriter) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..corpus.shards import Corpus
+from ..errors import RecipeError
 from ..recipe import to_plain
 from .needs import check_lead_names
 from .plan import PretrainRecipe
@@ -95,6 +96,7 @@ def fit(
     corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
     resolved = _resolve(recipe)
     check_lead_names(resolved.preprocessing.leads, corpus)
+    _check_view(resolved)
     run = Run(resolved, corpus, Path(to), labels, facts or {}, progress)
     run.find(train, validation)
     with processes(device) as here, torch.random.fork_rng(_cuda(here.device)):
@@ -116,6 +118,15 @@ def _resolve(recipe: PretrainRecipe | dict[str, Any] | str | Path) -> PretrainRe
     if isinstance(recipe, PretrainRecipe):
         return PretrainRecipe.of(to_plain(recipe))
     return PretrainRecipe.of(recipe) if isinstance(recipe, dict) else PretrainRecipe.read(recipe)
+
+
+def _check_view(recipe: PretrainRecipe) -> None:
+    """A view is cut out of a window: it cannot be longer."""
+    view = recipe.objective.get("view_seconds")
+    if view is not None and view > recipe.seconds:
+        raise RecipeError(
+            f"objective.view_seconds: expected at most the window's seconds = {recipe.seconds:g}, got {view:g}"
+        )
 
 
 def _cuda(device: torch.device) -> list[torch.device]:

@@ -1,13 +1,13 @@
-"""PTB-XL at 100 Hz: the publisher's own downsampled files (``records100``); see :mod:`.ptbxl`."""
+"""PTB-XL at 100 Hz: the publisher's own downsampled files (``records100``)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from .ptbxl import PTBXL
+from ._ptbxl import PTBXLFolder
 
 
-class PTBXL100(PTBXL):
+class PTBXL100(PTBXLFolder):
     """The 100 Hz files of the publisher's folder; patients are those of ``ptbxl``."""
 
     title = "PTB-XL, the publisher's files at 100 Hz"
