@@ -33,7 +33,9 @@ class Batch:
     next : Batch or None
         The window right after this one of the same record, for objectives that need two.
     columns : dict of str to Tensor, (B, …)
-        What an objective named in ``needs``: ``"features"``, ``"fiducials"``, …; NaN = not measurable.
+        What an objective named in ``needs``: ``"features"`` (B, F), NaN = not measurable; for ``"waves"`` the
+        class of each sample, ``waves`` int8 (B, L, T), 0 none, 1 P, 2 QRS, 3 T, −1 unknown, and ``simulated``
+        bool (B,). Of these ``waves`` goes with the signal: what moves time moves it too.
     fs : float or None
         Sampling rate in Hz; None = not said (augmentations that speak of Hz or seconds then refuse).
     """
@@ -100,6 +102,10 @@ class BatchRandom:
     def for_batch(cls, seed: int, step: int, batch: Batch) -> BatchRandom:
         """Keyed by each window's record and start."""
         return cls(seed, step, _mix(batch.row) ^ batch.start)
+
+    def only(self, rows: Tensor) -> BatchRandom:
+        """The same generator for some of the rows, int64 or bool: they draw what they would draw among all."""
+        return BatchRandom(self.seed, self.step, self.key[rows])
 
     def split(self, purpose: str) -> BatchRandom:
         """An independent generator for a part of the step (``"view 1"``), the same rows."""

@@ -64,7 +64,7 @@ def read_recipe(kind: str, recipe: str | Path, overrides: list[str] | None = Non
     kind : str
         Folder under ``recipes/`` in which a bare name is looked up.
     recipe : str or Path
-        A path that ends in ``.toml``, or a name.
+        A path that ends in ``.toml``, or a name; ``"delineate/ludb"`` is in the folder ``delineate`` instead.
     overrides : list of str
         ``"steps=100"``, ``"encoder.size=18"``: a dotted key and a TOML value (a bare word is a text).
 
@@ -82,6 +82,8 @@ def read_recipe(kind: str, recipe: str | Path, overrides: list[str] | None = Non
         text = path.read_text(encoding="utf-8")
     elif str(recipe) in recipe_names(kind):
         text = resources.files("ecgprior").joinpath("recipes", kind, f"{recipe}.toml").read_text(encoding="utf-8")
+    elif len(path.parts) == 2 and path.parts[1] in recipe_names(path.parts[0]):  # of another folder
+        text = resources.files("ecgprior").joinpath("recipes", path.parts[0], f"{path.parts[1]}.toml").read_text("utf-8")
     else:
         raise unknown_name(f"{kind} recipe", str(recipe), recipe_names(kind))
     try:

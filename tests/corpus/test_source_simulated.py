@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from ecgprior.app.main import app
 from ecgprior.corpus.catalog import catalog, open_source
 from ecgprior.corpus.labels import label_matrix, vocabulary
-from ecgprior.errors import CorpusError, UnknownName
+from ecgprior.errors import CorpusError, FormatBroken, UnknownName
 from ecgprior.simulator.causes import CODES
 from ecgprior.simulator.simulate import simulate
 
@@ -34,8 +34,44 @@ def test_rows_and_signals_come_back(folder):
         assert row.age == pytest.approx(who.age, abs=0.05) and row.labels == {"simulated": ecg.labels}
         record = source.load(row.path)
         np.testing.assert_allclose(record.signal, ecg.record.signal, atol=5.1e-4)
-        np.testing.assert_array_equal(record.annotations.sample, ecg.beats.sample)
-        assert record.annotations.symbol == ecg.beats.kind and record.fs == 100
+        beats = [i for i, lead in enumerate(record.annotations.lead) if lead is None]
+        np.testing.assert_array_equal(record.annotations.sample[beats], ecg.beats.sample)
+        assert tuple(record.annotations.symbol[i] for i in beats) == ecg.beats.kind and record.fs == 100
+
+
+def test_true_waves_come_as_marks_of_each_lead(folder):
+    source = open_source("simulated", folder)
+    for row, ecg in zip(source.rows(), simulate(25, **ASKED), strict=True):
+        marks = source.load(row.path).annotations
+        assert (np.diff(marks.sample) >= 0).all() and len(marks.note) == len(marks)
+        found = set(zip(marks.lead, marks.symbol, marks.sample.tolist()))
+        for lead, points in zip(ecg.delineation.leads, ecg.delineation.points, strict=True):
+            for wave, symbol in enumerate("pNt"):
+                for point, code in enumerate(("(", symbol, ")")):
+                    at = points[:, wave, point]
+                    assert {(lead, code, round(x)) for x in at[np.isfinite(at)].tolist()} <= found
+        n = np.isfinite(ecg.delineation.points).sum()
+        assert sum(lead is not None for lead in marks.lead) == n
+
+
+def test_without_a_file_of_fiducials_there_are_beats_only(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "bare")
+    (tmp_path / "bare" / "fiducials.parquet").unlink()
+    source = open_source("simulated", tmp_path / "bare")
+    marks = source.load(next(source.rows()).path).annotations
+    assert set(marks.lead) == {None} and len(marks) > 0
+
+
+def test_a_broken_file_of_fiducials_is_said_so(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "bad")
+    pl.DataFrame({"lead": ["I"]}).write_parquet(tmp_path / "bad" / "fiducials.parquet")
+    source = open_source("simulated", tmp_path / "bad")
+    with pytest.raises(FormatBroken, match="expected what 'ecgprior simulate --fiducials' writes"):
+        source.load(next(source.rows()).path)
 
 
 def test_the_catalog_knows_patients_and_territories(folder):

@@ -9,7 +9,7 @@ import torch
 from ecgprior import lookup
 from ecgprior.encoders._build import build_encoder
 from ecgprior.encoders._load import load, save_checkpoint
-from ecgprior.encoders.base import Encoder
+from ecgprior.encoders.base import Encoder, LeadEncoder
 from ecgprior.errors import RecordTooShort, ShapeError
 from ecgprior.record.preprocess import Preprocessing
 from ecgprior.record.record import LEADS, Record
@@ -181,6 +181,37 @@ def test_saved_exported_and_loaded_gives_the_same(name, tmp_path):
     inputs = torch.from_numpy(signal)[None], torch.from_numpy(present)[None], torch.ones(1, 500, dtype=torch.bool)
     expected = encoder.eval()(*inputs).pooled.detach().numpy()
     assert np.array_equal(by_torch.embed(record), expected)
+
+
+LEAD_ENCODERS = [name for name in NAMES if issubclass(lookup.method("encoders", name, Encoder), LeadEncoder)]
+
+
+@pytest.mark.parametrize("name", LEAD_ENCODERS)
+def test_lead_tokens_go_with_their_lead_whatever_its_place(name):
+    encoder = make(name)
+    signal, lead_mask, valid = batch(301)
+    lead_mask[0, 4], valid[1, 250:] = False, False
+    tokens = encoder.lead_tokens(signal, lead_mask, valid)
+    assert tokens.shape == (3, 12, -(-301 // encoder.lead_stride), encoder.dim)
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(1))
+    other = encoder.lead_tokens(signal[:, order], lead_mask[:, order], valid)
+    torch.testing.assert_close(other, tokens[:, order], rtol=1e-4, atol=1e-5)
+    few = make(name, LEADS[:5])
+    kept = few.lead_tokens(signal[:, :5], lead_mask[:, :5], valid)
+    absent = lead_mask.clone()
+    absent[:, 5:] = False
+    torch.testing.assert_close(encoder.lead_tokens(signal, absent, valid)[:, :5], kept, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LEAD_ENCODERS)
+def test_absent_leads_and_padding_have_no_influence_on_lead_tokens(name):
+    encoder = make(name)
+    signal, lead_mask, valid = batch(203)
+    lead_mask[0, 4] = lead_mask[2, 1:] = False
+    tokens = encoder.lead_tokens(signal, lead_mask, valid)
+    filled = torch.where(lead_mask[:, :, None], signal, float("nan"))
+    wide = encoder.lead_tokens(*padded(filled, lead_mask, valid, 37))[:, :, : tokens.shape[2]]
+    assert float((wide - tokens)[lead_mask].detach().abs().max()) < 1e-5
 
 
 @pytest.mark.slow

@@ -6,16 +6,23 @@ import torch
 from ecgprior import lookup
 from ecgprior.batch import Batch, BatchRandom
 from ecgprior.encoders._build import build_encoder
+from ecgprior.encoders._load import load, save_checkpoint
 from ecgprior.encoders.base import TokenEncoder
 from ecgprior.errors import ColumnMissing, CorpusError, RecipeError
 from ecgprior.objectives.base import Objective
 from ecgprior.recipe import Part, recipe_names
+from ecgprior.record.preprocess import Preprocessing
 from ecgprior.record.record import LEADS
 from ecgprior.training.needs import check_requires, columns_for, labels_for, long_enough
 
 NAMES = lookup.names("objectives")
 LABELS = ("a", "b", "c")
 FS, TIME = 100.0, 256
+ENCODERS = {
+    None: ("xresnet1d", {}),
+    "token_mask": ("transformer", {}),
+    "lead_tokens": ("lead_unet", {"size": "0.04m"}),
+}
 
 
 def kind_of(name):
@@ -24,10 +31,10 @@ def kind_of(name):
 
 def made(name, n_leads=3, seed=0):
     kind = kind_of(name)
-    encoder = "transformer" if "token_mask" in kind.requires else "xresnet1d"
+    encoder, config = ENCODERS[next(iter(kind.requires), None)]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        built = build_encoder(encoder, {}, LEADS[:n_leads], FS)
+        built = build_encoder(encoder, config, LEADS[:n_leads], FS)
         return kind(built, kind.Config(), LABELS if "labels" in kind.needs else ())
 
 
@@ -45,9 +52,17 @@ def batch_of(kind, n_leads=3, n=4, first=True):
         patient=torch.arange(n),
         labels=labels if "labels" in kind.needs else None,
         next=batch_of(kind, n_leads, n, False) if "next" in kind.needs and first else None,
-        columns={name: torch.randn(n, 5, generator=generator) for name in kind.needs - {"labels", "next"}},
+        columns=columns_of(kind, n_leads, n, generator),
         fs=FS,
     )
+
+
+def columns_of(kind, n_leads, n, generator):
+    found = {name: torch.randn(n, 5, generator=generator) for name in kind.needs - {"labels", "next", "waves"}}
+    if "waves" in kind.needs:
+        coarse = torch.randint(-1, 4, (n, n_leads, TIME // 16), generator=generator, dtype=torch.int8)
+        found |= {"waves": coarse.repeat_interleave(16, 2), "simulated": torch.arange(n) % 2 == 1}
+    return found
 
 
 def loss_of(objective, batch, step=0):
@@ -77,9 +92,10 @@ def test_same_seed_same_loss(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_batch_is_left_alone(name):
     batch = batch_of(kind_of(name))
-    before = batch.signal.clone()
+    before = batch.signal.clone(), {key: column.clone() for key, column in batch.columns.items()}
     loss_of(made(name), batch)
-    assert torch.equal(batch.signal, before)
+    assert torch.equal(batch.signal, before[0])
+    assert all(torch.equal(batch.columns[key], column) for key, column in before[1].items())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -105,6 +121,23 @@ def test_the_head_maps_embeddings_to_labels(name):
     head = objective.head()
     if head is not None:
         assert head(torch.zeros(2, objective.encoder.dim)).shape == (2, len(LABELS))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_head_on_leads_gives_whole_moments_and_is_kept_with_its_encoder(name, tmp_path):
+    objective = made(name)
+    head = objective.lead_head()
+    assert (head is not None) == ("lead_tokens" in kind_of(name).requires)
+    if head is None:
+        return
+    assert objective.head() is None and len(set(head.classes)) == len(head.classes)
+    assert head.module(torch.zeros(2, 3, 5, objective.encoder.dim)).shape[3] % len(head.classes) == 0
+    plan = Preprocessing(fs=FS, leads=LEADS[:3])
+    kept = {"head": head.module, "labels": head.classes, "reads": "lead_tokens"}
+    model = load(save_checkpoint(tmp_path / "c", objective.encoder, plan, seconds=2, **kept))
+    assert model.classes == head.classes and model.labels == ()
+    tokens = torch.randn(1, 2, 3, objective.encoder.dim)
+    torch.testing.assert_close(model.head(tokens), head.module(tokens))
 
 
 class BareCorpus:
@@ -139,16 +172,20 @@ def test_absent_needs_are_refused_before_the_first_step(name):
         assert not isinstance(encoder, TokenEncoder)
         with pytest.raises(RecipeError, match="token interface"):
             check_requires(kind, encoder)
+    if "lead_tokens" in kind.requires:
+        with pytest.raises(RecipeError, match="tokens a lead such as 'lead_unet', got 'xresnet1d'"):
+            check_requires(kind, build_encoder("xresnet1d", {}, LEADS, FS))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_declares_only_what_training_knows(name):
     kind = kind_of(name)
-    assert kind.needs <= {"labels", "next", "features", "fiducials", "annotations"}
-    assert kind.requires <= {"token_mask"}
+    assert kind.needs <= {"labels", "next", "features", "fiducials", "annotations", "waves"}
+    assert kind.requires <= {"token_mask", "lead_tokens"}
     assert kind.passes >= 1 and issubclass(kind.Config, Part)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_recipe(name):
-    assert name in recipe_names("pretrain")
+    """One of its own name, or a folder of recipes for it."""
+    assert name in recipe_names("pretrain") or recipe_names(name)

@@ -7,7 +7,8 @@ from ecgprior.errors import RecipeError
 from ecgprior.recipe import read_recipe, recipe_names, to_plain
 from ecgprior.training.plan import PretrainRecipe
 
-PRETRAIN = recipe_names("pretrain")
+DELINEATE = [f"delineate/{name}" for name in recipe_names("delineate")]
+PRETRAIN = recipe_names("pretrain") + DELINEATE
 
 
 @pytest.mark.parametrize("name", PRETRAIN)
@@ -24,7 +25,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(name):
         PretrainRecipe.read(name, ["step=1"])
 
 
-@pytest.mark.parametrize("kind", ["pretrain", "benchmark"])
+@pytest.mark.parametrize("name", DELINEATE)
+def test_a_recipe_of_a_folder_of_its_own_is_for_that_objective(name):
+    assert PretrainRecipe.read(name).objective["name"] == "delineate"
+
+
+@pytest.mark.parametrize("kind", ["pretrain", "delineate", "benchmark"])
 def test_each_begins_with_what_it_is_for(kind):
     from importlib import resources
 

@@ -9,6 +9,7 @@ labelled, and none of its codes applies.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,6 +58,25 @@ def source_class(name: str) -> type[Source]:
         No source bears the name.
     """
     return lookup.method("corpus.sources", name, Source)
+
+
+def credits(names: Iterable[str]) -> list[dict[str, str | int]]:
+    """What must be said of the sources of some records, given the source's name of each.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``n_records`` and, of a source of ours, ``title``, ``licence``, ``url`` and ``attribution``; by name.
+    """
+    known = lookup.names("corpus.sources")
+    counts = Counter(names)
+    said: list[dict[str, str | int]] = []
+    for name in sorted(counts):
+        about: dict[str, str | int] = {"name": name, "n_records": counts[name]}
+        if name in known:
+            about |= {key: getattr(source_class(name), key) for key in ("title", "licence", "url", "attribution")}
+        said.append(about)
+    return said
 
 
 def find_sources(folder: Path | str) -> list[tuple[Source, int]]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import CorpusError, ShardBroken, nearest, where
 from ..provenance import digest_json, digest_pairs
-from ..record.record import Patient, Record, canonical_lead
+from ..record.record import Annotations, Patient, Record, canonical_lead
 from . import tables
 from ._shard_files import ShardReader
 
@@ -135,7 +135,7 @@ class Corpus:
             name=info["record"],
             patient=Patient(info["patient"], info["age"], info["sex"]),
             source=f"{self.path.name}/{info['record']}",
-            annotations=tables.annotations_of(self.side("annotations"), info["record"]),
+            annotations=self._marks(info["record"]),
         )
 
     def rows(self, records: Iterable[str] | None = None) -> list[int]:
@@ -186,6 +186,21 @@ class Corpus:
             if hashlib.sha256(stored.data.cast("B")).hexdigest() != sums[row]:
                 bad.append(names[row])
         return bad
+
+    def _marks(self, record: str) -> Annotations | None:
+        table = self.side("annotations")
+        if table is None or record not in self._mark_rows:
+            return None
+        return tables.annotations_of(table[self._mark_rows[record]], record)
+
+    @cached_property
+    def _mark_rows(self) -> dict[str, pl.Series]:
+        """Which rows of the annotations are a record's: looking through all of them for each record is slow."""
+        table = self.side("annotations")
+        if table is None:
+            return {}
+        rows = table.select("record").with_row_index().group_by("record").agg("index")
+        return dict(zip(rows["record"], rows["index"]))
 
     @cached_property
     def _row_of(self) -> dict[str, int]:

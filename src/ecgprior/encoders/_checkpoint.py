@@ -55,11 +55,16 @@ class Architecture(Part):
 
 
 class HeadSpec(Part):
-    """The head: its labels (C), and its layers from pooled embedding to logits; probability = sigmoid."""
+    """The head: its labels (C), and its layers to their logits.
+
+    From the pooled embedding, each label is a question of its own (sigmoid); from lead tokens, the labels are
+    classes that exclude each other at each moment of each lead (softmax).
+    """
 
     labels: tuple[str, ...]
     layers: tuple[dict[str, Any], ...]
-    activation: Literal["sigmoid"] = "sigmoid"
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    reads: Literal["pooled", "lead_tokens"] = "pooled"
 
 
 class TrainedOn(Part):

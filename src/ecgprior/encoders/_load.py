@@ -83,6 +83,8 @@ class Checkpoint:
         D, width of the embedding.
     labels : tuple of str
         Names of the C labels of the head, empty without one.
+    classes : tuple of str
+        Names of the classes of a head on lead tokens, empty without one.
     encoder, head : torch.nn.Module or None
         None when ONNX Runtime runs the checkpoint, or there is no head.
     fingerprints : ndarray, int8, (N, S), or None
@@ -95,7 +97,10 @@ class Checkpoint:
         self.preprocessing = config.preprocess()
         self.fs, self.leads, self.seconds = config.fs, config.leads, config.seconds
         self.dim, self._shortest = config.architecture.dim, config.architecture.min_samples
-        self.labels: tuple[str, ...] = config.head.labels if config.head else ()
+        names: tuple[str, ...] = config.head.labels if config.head else ()
+        on_leads = config.head is not None and config.head.reads == "lead_tokens"
+        self.labels: tuple[str, ...] = () if on_leads else names
+        self.classes: tuple[str, ...] = names if on_leads else ()
         self.encoder: Encoder | None = getattr(model, "encoder", None)
         self.head: nn.Module | None = getattr(model, "head", None)
 
@@ -285,6 +290,7 @@ def save_checkpoint(
     seconds: float,
     head: nn.Module | None = None,
     labels: Sequence[str] = (),
+    reads: Literal["pooled", "lead_tokens"] = "pooled",
     provenance: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
     fingerprints: ArrayLike | None = None,
@@ -302,9 +308,11 @@ def save_checkpoint(
     seconds : float
         Length of the training windows.
     head : torch.nn.Module or None
-        From pooled embedding to logits: plain layers (``_head.py`` lists them).
+        From pooled embedding, or from lead tokens, to logits: plain layers (``_head.py`` lists them).
     labels : sequence of str
-        The names of the head's outputs.
+        The names of the head's outputs; of a head on lead tokens its classes.
+    reads : "pooled" or "lead_tokens"
+        What the head is given.
     provenance, metrics : dict
         JSON values.
     fingerprints : array_like, int8, (N, S), or None
@@ -320,7 +328,7 @@ def save_checkpoint(
     from ._head import describe_head
     from ._torch import weights_bytes
 
-    _check_agreement(encoder, preprocessing, head, labels)
+    _check_agreement(encoder, preprocessing, head, labels, reads)
     sketches = None if fingerprints is None else _sketches(fingerprints)
     config: dict[str, Any] = {
         "format_version": layout.FORMAT_VERSION,
@@ -337,9 +345,7 @@ def save_checkpoint(
         "seconds": float(seconds),
         "preprocessing": to_plain(preprocessing),
         "pooling": layout.POOLING,
-        "head": None if head is None else {
-            "labels": list(labels), "layers": describe_head(head), "activation": "sigmoid"
-        },
+        "head": None if head is None else {"labels": list(labels), "layers": describe_head(head), **_READS[reads]},
         "provenance": provenance or {},
         "metrics": metrics or {},
         "trained_on": {
@@ -353,15 +359,23 @@ def save_checkpoint(
         from ._export import export_onnx
 
         keys = ("fs", "leads", "unit", "seconds", "preprocessing", "pooling", "head")
-        files[layout.ONNX] = export_onnx(encoder, head, {key: config[key] for key in keys})
+        pooled = head if reads == "pooled" else None
+        files[layout.ONNX] = export_onnx(encoder, pooled, {key: config[key] for key in keys})
     layout.write_folder(Path(to), config, files)
     return Path(to)
 
 
+_READS: dict[str, dict[str, str]] = {
+    "pooled": {"activation": "sigmoid"},
+    "lead_tokens": {"activation": "softmax", "reads": "lead_tokens"},
+}
+
+
 def _check_agreement(
-    encoder: Encoder, preprocessing: Preprocessing, head: nn.Module | None, labels: Sequence[str]
+    encoder: Encoder, preprocessing: Preprocessing, head: nn.Module | None, labels: Sequence[str], reads: str
 ) -> None:
     from ._head import n_outputs
+    from .base import LeadEncoder
 
     if (encoder.fs, encoder.leads) != (preprocessing.fs, preprocessing.leads):
         raise CheckpointError(
@@ -372,7 +386,14 @@ def _check_agreement(
         raise CheckpointError(
             f"head and labels go together: got {'no' if head is None else 'a'} head, {len(labels)} labels"
         )
-    if head is not None and (outputs := n_outputs(head)) != len(labels):
+    if head is None:
+        return
+    if reads == "lead_tokens" and not isinstance(encoder, LeadEncoder):
+        raise CheckpointError(
+            f"a head on lead tokens needs an encoder that has them, got {type(encoder).__name__}"
+        )
+    outputs, per_token = n_outputs(head), reads == "lead_tokens"
+    if outputs % len(labels) or outputs == 0 or (not per_token and outputs != len(labels)):
         raise CheckpointError(f"head and labels go together: got {outputs} outputs, {len(labels)} labels")
 
 

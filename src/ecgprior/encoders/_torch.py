@@ -56,6 +56,7 @@ class TorchModel:
         both.load_state_dict(state)
         if encoder.dim != spec.dim:
             raise CheckpointError(f"checkpoint '{folder}': field 'dim' is {spec.dim}, the encoder has {encoder.dim}")
+        self.on_pooled = config.head is None or config.head.reads == "pooled"
         self.encoder, self.head, self.device = encoder, head, _device(both.eval().requires_grad_(False), device)
 
     @torch.inference_mode()
@@ -65,7 +66,7 @@ class TorchModel:
         """Pooled (B, D) and logits (B, C) or None."""
         inputs = (torch.from_numpy(array).to(self.device) for array in (signal, lead_mask, valid))
         pooled = self.encoder(*inputs).pooled
-        logits = None if self.head is None else self.head(pooled).float().cpu().numpy()
+        logits = None if self.head is None or not self.on_pooled else self.head(pooled).float().cpu().numpy()
         return pooled.float().cpu().numpy(), logits
 
 

@@ -71,6 +71,26 @@ class Encoder(nn.Module, ABC):
         """Bool (B, P): which tokens stand for valid samples, for `valid` bool (B, T)."""
 
 
+class LeadEncoder(Encoder):
+    """An encoder that also says something of every lead, for objectives with ``requires = {"lead_tokens"}``.
+
+    Attributes
+    ----------
+    lead_stride : int
+        Samples a lead token: token p stands for samples p · lead_stride up to the next token's.
+    """
+
+    lead_stride: int
+
+    @abstractmethod
+    def lead_tokens(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> Tensor:
+        """Tokens of each lead in its own words: (B, L, P, D), P = ⌈T / lead_stride⌉.
+
+        What stands at absent leads and at padding means nothing, but absent leads and padding have no influence on
+        the others. Traced code takes any number of leads in any order, whatever ``leads`` says.
+        """
+
+
 class TokenEncoder(Encoder):
     """An encoder in two halves, for objectives that mask tokens (``requires = {"token_mask"}``)."""
 

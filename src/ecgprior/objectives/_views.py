@@ -37,8 +37,10 @@ class View:
         """A changed batch of the same shapes; the given one is left alone."""
         for number, (probability, augmentation) in enumerate(self.steps):
             own = rng.split(f"step {number}")
-            changed = augmentation(batch, own)
-            batch = changed if probability >= 1 else _pick(own.chance("apply", probability), changed, batch)
+            if probability >= 1:
+                batch = augmentation(batch, own)
+            else:
+                batch = _some(augmentation, batch, own, own.chance("apply", probability))
         return batch
 
 
@@ -53,11 +55,26 @@ def _build(step: dict[str, Any]) -> tuple[float, Augmentation]:
     return float(probability), kind.check(step)  # type: ignore[attr-defined]
 
 
-def _pick(chosen: torch.Tensor, yes: Batch, no: Batch) -> Batch:
-    return yes.with_(
-        signal=torch.where(chosen[:, None, None], yes.signal, no.signal),
-        lead_mask=torch.where(chosen[:, None], yes.lead_mask, no.lead_mask),
-        valid=torch.where(chosen[:, None], yes.valid, no.valid),
+def _some(augmentation: Augmentation, batch: Batch, rng: BatchRandom, chosen: torch.Tensor) -> Batch:
+    """The batch with its `chosen` windows changed, and only they computed: each draws what it would among all."""
+    rows = chosen.nonzero()[:, 0]
+    if not len(rows):
+        return batch
+    part = batch.with_(
+        **{name: getattr(batch, name)[rows] for name in ("signal", "lead_mask", "valid", "row", "start", "patient")},
+        labels=None if batch.labels is None else batch.labels[rows],
+        next=None,
+        columns={name: column[rows] for name, column in batch.columns.items()},
+    )
+    changed = augmentation(part, rng.only(rows))
+    put = lambda old, new: old if new is None else old.index_copy(0, rows, new)  # noqa: E731
+    columns = {name: column if name not in changed.columns or changed.columns[name] is part.columns[name]
+               else put(column, changed.columns[name]) for name, column in batch.columns.items()}  # fmt: skip
+    return batch.with_(
+        signal=put(batch.signal, changed.signal),
+        lead_mask=put(batch.lead_mask, changed.lead_mask),
+        valid=put(batch.valid, changed.valid),
+        columns=columns,
     )
 
 
@@ -81,6 +98,8 @@ def crop(batch: Batch, rng: BatchRandom, samples: int) -> Batch:
     start = (rng.uniform("crop") * room).long()
     index = start[:, None] + torch.arange(samples, device=start.device)
     leads = index[:, None, :].expand(-1, batch.signal.shape[1], -1)
+    moved = {name: batch.columns[name].gather(2, leads) for name in ("waves",) if name in batch.columns}
     return batch.with_(
-        signal=batch.signal.gather(2, leads), valid=batch.valid.gather(1, index), start=batch.start + start
-    )
+        signal=batch.signal.gather(2, leads), valid=batch.valid.gather(1, index), start=batch.start + start,
+        columns=batch.columns | moved,
+    )  # fmt: skip

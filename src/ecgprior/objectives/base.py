@@ -28,6 +28,22 @@ class Loss(NamedTuple):
     terms: dict[str, Tensor]
 
 
+class LeadHead(NamedTuple):
+    """A head that says of each lead and moment which of several classes it belongs to.
+
+    Attributes
+    ----------
+    module : nn.Module
+        Plain layers (``encoders/_head.py``) from lead tokens (B, L, P, D) to logits (B, L, P, S · C): S moments a
+        token in the order of time, C classes each.
+    classes : tuple of str, (C,)
+        They exclude each other: probability = softmax. The first is that of an absent lead.
+    """
+
+    module: nn.Module
+    classes: tuple[str, ...]
+
+
 class Objective(nn.Module, ABC):
     """Base of all objectives: ``objectives/<name>.py`` defines one subclass with its ``Config`` inside.
 
@@ -43,9 +59,11 @@ class Objective(nn.Module, ABC):
     Attributes
     ----------
     needs : frozenset of str
-        Columns a batch must hold: ``"labels"``, ``"next"``, ``"features"``, ``"fiducials"``.
+        Columns a batch must hold: ``"labels"``, ``"next"``, ``"features"`` (one row a record, from the side table
+        of that name), ``"waves"`` (the class of each sample of each lead, from the marks of waves or, where a
+        record has none, from its fiducials).
     requires : frozenset of str
-        What the encoder must offer: ``"token_mask"`` (a TokenEncoder).
+        What the encoder must offer: ``"token_mask"`` (a TokenEncoder), ``"lead_tokens"`` (a LeadEncoder).
     passes : int
         Encoder passes a window costs in one step: the budget is counted in these.
     """
@@ -67,11 +85,18 @@ class Objective(nn.Module, ABC):
         """Called once, before the first step of a new run: what must be learnt from the training part as a whole.
 
         `columns` holds each needed column of all training records, (N, …), NaN = missing; ``"labels"`` is
-        (N, C). Keep what is learnt in buffers, so that it is saved and resumed.
+        (N, C); ``"waves"`` is not among them. Keep what is learnt in buffers, so that it is saved and resumed.
         """
 
     def head(self) -> nn.Module | None:
         """The module from pooled embedding (B, D) to label logits (B, C) that a checkpoint keeps, or None."""
+        return None
+
+    def lead_head(self) -> LeadHead | None:
+        """The head on a LeadEncoder's tokens that a checkpoint keeps and ``ecgprior export`` writes, or None.
+
+        An objective that returns one declares that its encoder is of no use without it. It has no :meth:`head`.
+        """
         return None
 
     def after_step(self, progress: float) -> None:

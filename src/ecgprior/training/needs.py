@@ -7,16 +7,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..corpus.shards import Corpus
-from ..encoders.base import Encoder, TokenEncoder
+from ..encoders.base import Encoder, LeadEncoder, TokenEncoder
 from ..errors import ColumnMissing, CorpusError, LeadMissing, RecipeError, nearest
 from ..objectives.base import Objective
 from ..record.record import LEADS
+from .waves import absent, wave_marks
 
 _MADE_BY = {
     "features": "ecgprior features",
     "fiducials": "ecgprior features",
     "annotations": "ecgprior prepare",
 }
+_INTERFACES: tuple[tuple[str, type[Encoder], str, str], ...] = (
+    ("token_mask", TokenEncoder, "masks tokens: expected an encoder with a token interface", "transformer"),
+    ("lead_tokens", LeadEncoder, "looks at single leads: expected an encoder with tokens a lead", "lead_unet"),
+)
 
 
 def check_requires(objective: type[Objective], encoder: Encoder) -> None:
@@ -26,11 +31,11 @@ def check_requires(objective: type[Objective], encoder: Encoder) -> None:
     ------
     RecipeError
     """
-    if "token_mask" in objective.requires and not isinstance(encoder, TokenEncoder):
-        raise RecipeError(
-            f"objective '{_stem(objective)}' masks tokens: expected an encoder with a token interface such as "
-            f"'transformer', got '{_stem(type(encoder))}'"
-        )
+    for what, kind, why, such_as in _INTERFACES:
+        if what in objective.requires and not isinstance(encoder, kind):
+            raise RecipeError(
+                f"objective '{_stem(objective)}' {why} such as '{such_as}', got '{_stem(type(encoder))}'"
+            )
 
 
 def check_lead_names(leads: tuple[str, ...], corpus: Corpus) -> None:
@@ -115,7 +120,8 @@ def columns_for(
     Returns
     -------
     dict of str to ndarray, float32, (len(corpus), F)
-        Every numeric column of the table, in its order; of a record with several windows, the first.
+        Every numeric column of the table, in its order; of a record with several windows, the first. ``"waves"``
+        is only checked here: its maps are cut with the windows (:class:`~ecgprior.training.waves.WaveMaps`).
 
     Raises
     ------
@@ -123,10 +129,13 @@ def columns_for(
         A table is absent, or holds nothing but missing values for the training records; names the command
         that makes it.
     CorpusError
-        A table has several rows a window, as marks and fiducials have: no single row can stand for a record.
+        A table has several rows a window, as marks and fiducials have: no single row can stand for a record; an
+        objective that wants the waves themselves needs ``"waves"``.
     """
     columns = {}
-    for name in sorted(objective.needs - {"labels", "next"}):
+    if "waves" in objective.needs and wave_marks(corpus) is None:
+        raise ColumnMissing(absent(corpus))
+    for name in sorted(objective.needs - {"labels", "next", "waves"}):
         command = f"{_MADE_BY.get(name, 'ecgprior ' + name)} {corpus.path}"
         table = corpus.side(name)
         if table is None:
@@ -136,7 +145,7 @@ def columns_for(
         if table.select(c for c in ("record", "start", "stop") if c in table.columns).is_duplicated().any():
             raise CorpusError(
                 f"objective '{_stem(objective)}' needs '{name}' as one row a record: expected a table with one row a "
-                f"window, as 'features' is, got several; read it with Corpus.side('{name}')"
+                f"window, as 'features' is, got several; an objective that wants waves needs 'waves'"
             )
         values = _by_record(corpus, table)
         if not np.isfinite(values[rows]).any():

@@ -145,7 +145,10 @@ class PretrainRecipe(Part):
 
     @classmethod
     def read(cls, recipe: str | Path, overrides: list[str] | None = None) -> PretrainRecipe:
-        """From a file, or the name of one in the package, with ``key=value`` on top."""
+        """From a file, or the name of one in the package, with ``key=value`` on top.
+
+        A bare name is looked up in ``recipes/pretrain``; ``"delineate/ludb"`` names its folder.
+        """
         return cls.of(read_recipe("pretrain", recipe, overrides))
 
     @property

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import lookup
+from ..corpus.catalog import credits
 from ..corpus.shards import Corpus
 from ..encoders._build import build_encoder, n_parameters
 from ..encoders._load import load, save_checkpoint
-from ..errors import CheckpointError, CorpusError, RecipeError, TrainingStopped, where
+from ..errors import CheckpointError, ColumnMissing, CorpusError, RecipeError, TrainingStopped, where
 from ..objectives.base import Objective
 from ..provenance import digest_pairs, provenance, sha256, write_json
 from ..recipe import to_plain
@@ -29,6 +30,7 @@ from .processes import Processes
 from .state import has_state, load_state, optimiser_tensors, remove_state, restore_optimiser, save_state
 from .step import Stepper
 from .validate import validation_score
+from .waves import WaveMaps
 from .windows import Progress, Windows, WindowStore
 
 Labels = tuple[tuple[str, ...], NDArray[np.float32]]
@@ -128,6 +130,7 @@ class Run:
         self.objective: Objective = kind(encoder, kind.Config.check(recipe.settings("objective")), names)
         self.store = self._store(store)
         positions = self._usable(kind, self.train_rows)
+        self.waves = self._waves(kind, positions)
         self.windows = self._windows(kind, positions, matrix, columns)
         self.look = None
         if len(self.validation_rows) and recipe.validate_every:
@@ -175,7 +178,19 @@ class Run:
             labels=None if matrix is None else matrix[rows],
             columns={name: values[rows] for name, values in columns.items()},
             two="next" in kind.needs,
+            waves=self.waves,
         )
+
+    def _waves(self, kind: type[Objective], positions: NDArray[np.int64]) -> WaveMaps | None:
+        if "waves" not in kind.needs:
+            return None
+        maps = WaveMaps(self.corpus, self.store)
+        if not maps.known(positions):
+            raise ColumnMissing(
+                f"objective '{self.recipe.objective['name']}' needs 'waves': expected a mark of a wave in at least one "
+                f"of the {len(positions)} training records' leads {', '.join(self.store.leads)}, got none"
+            )
+        return maps
 
     def loop(self, here: Processes, tensorboard: bool) -> None:
         """From the resume state, or from the start, to the last step or to the end of patience."""
@@ -263,7 +278,8 @@ class Run:
             self.objective.load_state_dict(self.best.weights)
         objective = self.objective.cpu().float().eval()
         kept = self.best.step or self.recipe.steps
-        said = {**provenance(), **identity, "facts": self.facts}
+        sources = credits(self.corpus.index["source"].gather(self.train_rows).to_list())
+        said = {**provenance(), **identity, "facts": self.facts, "sources": sources}
         metrics = {
             "steps": self.done,
             "kept_step": kept,
@@ -278,8 +294,7 @@ class Run:
             objective.encoder,
             self.recipe.preprocessing,
             seconds=self.recipe.seconds,
-            head=objective.head(),
-            labels=objective.labels if objective.head() is not None else (),
+            **_head(objective),
             provenance=said,
             metrics=metrics,
             fingerprints=_fingerprints(self.corpus, self.train_rows),
@@ -307,6 +322,15 @@ def _take_weights(encoder: torch.nn.Module, init: str | Path) -> None:
         encoder.load_state_dict(given.encoder.state_dict())
     except RuntimeError as error:
         raise CheckpointError(f"checkpoint '{init}' holds another encoder than the recipe's: {error}") from None
+
+
+def _head(objective: Objective) -> dict[str, Any]:
+    """What the checkpoint is told of the objective's head."""
+    on_leads = objective.lead_head()
+    if on_leads is not None:
+        return {"head": on_leads.module, "labels": on_leads.classes, "reads": "lead_tokens"}
+    head = objective.head()
+    return {"head": head, "labels": objective.labels if head is not None else ()}
 
 
 def _fingerprints(corpus: Corpus, rows: NDArray[np.int64]) -> NDArray[np.int8] | None:

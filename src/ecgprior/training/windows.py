@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..batch import Batch, BatchRandom
 from ..corpus.shards import Corpus
@@ -133,6 +134,13 @@ class WindowStore:
         return signal, np.arange(samples) < left[:, None]
 
 
+class SampleColumns(Protocol):
+    """What can be cut at the same places as the signal: :class:`~ecgprior.training.waves.WaveMaps`."""
+
+    def cut(self, positions: NDArray[np.int64], starts: NDArray[np.int64], samples: int) -> Mapping[str, Tensor]:
+        """Columns of a batch of windows."""
+
+
 @dataclass(frozen=True, eq=False)
 class Windows:
     """Batches of windows of some records of a store: the same for the same seed and step, in any process.
@@ -151,6 +159,8 @@ class Windows:
         What else the objective needs.
     two : bool
         Also give the window right after (``Batch.next``); every record must then hold two.
+    waves : SampleColumns or None
+        Columns of one value a sample, cut like the signal.
     """
 
     store: WindowStore
@@ -160,6 +170,7 @@ class Windows:
     labels: NDArray[np.float32] | None = None
     columns: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     two: bool = False
+    waves: SampleColumns | None = None
 
     def draw(self, step: int, batch: int) -> NDArray[np.int64]:
         """The records of a step, `batch` ≤ N: a new order every epoch, no record twice in a step.
@@ -187,6 +198,9 @@ class Windows:
 
     def _collate(self, positions: NDArray[np.int64], starts: NDArray[np.int64]) -> Batch:
         signal, valid = self.store.cut(positions, starts, self.samples)
+        columns = {name: torch.from_numpy(column[positions]) for name, column in self.columns.items()}
+        if self.waves is not None:
+            columns |= self.waves.cut(positions, starts, self.samples)
         return Batch(
             signal=torch.from_numpy(signal),
             lead_mask=torch.from_numpy(self.store.lead_mask[positions]),
@@ -195,7 +209,7 @@ class Windows:
             start=torch.from_numpy(starts),
             patient=torch.from_numpy(self.store.patient[positions]),
             labels=None if self.labels is None else torch.from_numpy(self.labels[positions]),
-            columns={name: torch.from_numpy(column[positions]) for name, column in self.columns.items()},
+            columns=columns,
             fs=self.store.fs,
         )
 

@@ -10,12 +10,17 @@ if TYPE_CHECKING:
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of a recipe in the package.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A .toml file, or a recipe of the package: simclr, delineate/ludb.")
+    ],
     corpus: Annotated[Path, typer.Option(help="A prepared corpus.")],
     to: Annotated[Path, typer.Option(help="The run folder; the same again goes on.")],
     values: Annotated[list[str] | None, typer.Argument(help="key=value over the recipe's: steps=100")] = None,
     split: Annotated[Path | None, typer.Option(help="A fold file of `ecgprior split`.")] = None,
     test_fold: Annotated[int | None, typer.Option(help="Of a cross-validation: the fold left out.")] = None,
+    all_but_test: Annotated[
+        bool, typer.Option(help="Learn from the validation part too; the last step is then kept.")
+    ] = False,
     labels: Annotated[
         str | None, typer.Option(help="Vocabulary to train on, for supervised objectives.")
     ] = None,
@@ -43,7 +48,7 @@ def command(
 
     plan = PretrainRecipe.read(recipe, values)
     opened = Corpus(corpus)
-    parts = _parts(split, test_fold, opened)
+    parts = _parts(split, test_fold, opened, all_but_test)
     known = None
     if labels is not None:
         names = tuple(vocabulary(labels).codes)
@@ -69,17 +74,24 @@ def command(
         typer.echo(f"checkpoint: {checkpoint}")
 
 
-def _parts(path: Path | None, test_fold: int | None, corpus: "Corpus") -> dict[str, Any]:
+def _parts(
+    path: Path | None, test_fold: int | None, corpus: "Corpus", all_but_test: bool
+) -> dict[str, Any]:
     """Training and validation records of a fold file, checked for leaks, and what the checkpoint says of it."""
     from ...corpus.splits import Split, check_leaks
     from ...errors import CorpusError
     from ..split_parts import parts_of
 
     if path is None:
-        if test_fold is not None:
-            raise CorpusError("--test-fold needs a fold file: pass --split FILE")
+        if test_fold is not None or all_but_test:
+            option = "--test-fold" if test_fold is not None else "--all-but-test"
+            raise CorpusError(f"{option} needs a fold file: pass --split FILE")
         return {"facts": {}}
     split = Split.load(path)
     parts = parts_of(split, test_fold)
     check_leaks(parts, corpus.index)
-    return {**parts, "facts": {"split": split.manifest, "test_fold": test_fold}}
+    said: dict[str, Any] = {"split": split.manifest, "test_fold": test_fold}
+    if all_but_test:
+        parts = {"train": [*parts["train"], *parts["validation"]]}
+        said["all_but_test"] = True
+    return {**parts, "facts": said}

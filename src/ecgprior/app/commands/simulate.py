@@ -16,7 +16,7 @@ def command(
         str | None, typer.Option(help="Every ECG gets exactly these labels, comma between: NORM or AF,RBBB.")
     ] = None,
     noise: Annotated[float, typer.Option(help="Factor on the noise; 0 = clean.")] = 1.0,
-    fiducials: Annotated[bool, typer.Option(help="Also write every beat's fiducials (Parquet).")] = False,
+    fiducials: Annotated[bool, typer.Option(help="Also write every beat's fiducials; prepare keeps them as marks.")] = False,
 ) -> None:
     """Make ECGs whose truth is known: WFDB records, beat marks, and a table of labels and measurements.
 

@@ -93,6 +93,8 @@ class Source(ABC):
         The source whose patient ids these are, where two sources share them; None = its own.
     sums : str or None
         The address of the publisher's ``SHA256SUMS.txt``, when the set may be downloaded by anybody.
+    attribution : str
+        The sentence that whoever passes on something made from it should pass on too; empty = title and address do.
     within : str
         What the paths of this source begin with, in a set of several.
     """
@@ -106,6 +108,7 @@ class Source(ABC):
     tested: ClassVar[Literal["real", "layout"]] = "real"
     priority: ClassVar[int] = 50
     sums: ClassVar[str | None] = None
+    attribution: ClassVar[str] = ""
     within: ClassVar[str] = ""
     people: ClassVar[str | None] = None
 

@@ -49,6 +49,11 @@ class LUDB(Source):
     url = "https://physionet.org/content/ludb/"
     layout = "ludb.csv\ndata/1.hea, data/1.dat, data/1.i … data/1.v6"
     vocabularies = ("ludb",)
+    attribution = (
+        "Contains information from the Lobachevsky University Electrocardiography Database (LUDB) 1.0.1, which is made "
+        "available under the Open Data Commons Attribution License v1.0; Kalyakulina et al. 2020, IEEE Access 8, "
+        "doi 10.1109/ACCESS.2020.3029211; Goldberger et al. 2000, PhysioNet."
+    )
     priority = 10
     sums = "https://physionet.org/files/ludb/1.0.1/SHA256SUMS.txt"
 
