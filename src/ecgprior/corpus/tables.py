@@ -8,6 +8,7 @@ subtracts its start (:func:`crop`) and a change of rate multiplies (:func:`resca
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,21 +72,82 @@ def write_table(
     """
     kind = _kind(name)
     frame = _checked(frame, name, kind)
-    folder = Path(corpus) / "tables"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}.parquet"
+    path = _path(corpus, name)
     with atomic_open(path, "wb") as file:
         frame.write_parquet(file)
+    return _sign(path, name, kind, frame.height, digest, made_by)
+
+
+def join_table(
+    corpus: str | Path,
+    name: str,
+    parts: Sequence[Path],
+    digest: str,
+    made_by: dict[str, Any] | None = None,
+) -> Path:
+    """Write a side table from Parquet files that follow each other, with the memory of a few of them.
+
+    Parameters
+    ----------
+    corpus, name, digest, made_by
+        As for :func:`write_table`.
+    parts : sequence of path
+        At least one; each with the table's columns in the same order.
+
+    Raises
+    ------
+    UnknownName, ColumnMissing, CorpusError
+        As :func:`write_table`; or the parts differ in their columns.
+    """
+    kind = _kind(name)
+    path = _path(corpus, name)
+    try:
+        whole = pl.scan_parquet(list(parts), glob=False)
+        _checked_schema(whole.collect_schema(), name, kind)
+        with atomic_open(path, "wb") as file:
+            whole.sink_parquet(file.name)
+    except (pl.exceptions.SchemaError, pl.exceptions.ColumnNotFoundError) as error:
+        raise CorpusError(f"parts of '{name}': expected the same columns in each, got {error}") from None
+    n_rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+    return _sign(path, name, kind, n_rows, digest, made_by)
+
+
+def _path(corpus: str | Path, name: str) -> Path:
+    folder = Path(corpus) / "tables"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{name}.parquet"
+
+
+def _sign(
+    path: Path, name: str, kind: _Kind, n_rows: int, digest: str, made_by: dict[str, Any] | None
+) -> Path:
+    """Write the JSON file that makes a table one of its corpus."""
     about = {
         "kind": f"ecgprior-{name}",
         "format_version": kind.version,
         "corpus": digest,
-        "n_rows": frame.height,
+        "n_rows": n_rows,
         "sha256": sha256_file(path),
         "made_by": made_by or {},
     }
     write_json(path.with_suffix(".json"), about)
     return path
+
+
+def about_table(corpus: str | Path, name: str) -> dict[str, Any] | None:
+    """What the JSON file of a side table says; None where there is none, or it cannot be understood.
+
+    Raises
+    ------
+    UnknownName
+        No such kind of table.
+    """
+    _kind(name)
+    try:
+        about = json.loads((Path(corpus) / "tables" / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return about if isinstance(about, dict) else None
 
 
 def read_table(corpus: str | Path, name: str, digest: str) -> pl.DataFrame | None:
@@ -192,21 +254,25 @@ def _kind(name: str) -> _Kind:
 
 
 def _checked(frame: pl.DataFrame, name: str, kind: _Kind) -> pl.DataFrame:
+    _checked_schema(frame.schema, name, kind)
+    return frame
+
+
+def _checked_schema(schema: pl.Schema, name: str, kind: _Kind) -> None:
     for column, dtype in kind.columns.items():
-        if column not in frame.columns:
+        if column not in schema:
             raise ColumnMissing(
                 f"side table '{name}' has no column '{column}': expected {', '.join(kind.columns)}"
             )
-        if frame.schema[column] != dtype:
-            raise CorpusError(f"column '{column}' of '{name}': expected {dtype}, got {frame.schema[column]}")
-    more = [column for column in frame.columns if column not in kind.columns]
+        if schema[column] != dtype:
+            raise CorpusError(f"column '{column}' of '{name}': expected {dtype}, got {schema[column]}")
+    more = [column for column in schema if column not in kind.columns]
     if more and not kind.open_ended:
         raise CorpusError(
             f"side table '{name}': expected {', '.join(kind.columns)} only, got also {', '.join(more)}"
         )
     for column in more:
-        if frame.schema[column] != pl.Float64:
+        if schema[column] != pl.Float64:
             raise CorpusError(
-                f"feature '{column}': expected Float64 (NaN = not measurable), got {frame.schema[column]}"
+                f"feature '{column}': expected Float64 (NaN = not measurable), got {schema[column]}"
             )
-    return frame

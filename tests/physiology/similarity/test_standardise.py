@@ -71,6 +71,14 @@ def test_columns_are_found_by_name_and_absent_ones_are_not_measured():
     assert not none.any() and not measured.any()
 
 
+def test_angles_are_differences_on_the_circle():
+    axis = np.array([170.0, 175, 180, -175, -170, -160, 160, 178, -178, 165])[:, None]
+    fit = Standardiser.fit(axis, ("qrs_axis_deg",))
+    assert fit.scale[0] < 15 and abs(abs(fit.centre[0]) - 180) < 5
+    values, _ = fit.transform(np.array([[179.0], [-179.0], [539.0], [np.inf]]))
+    assert abs(values[0, 0] - values[1, 0]) < 0.3 and values[2, 0] == values[0, 0] and values[3, 0] == 0
+
+
 def test_impossible_input_is_an_error():
     with pytest.raises(ShapeError, match=r"expected \(N, 2\) values for 2 names"):
         Standardiser.fit(np.ones((3, 3)), ("a", "b"))

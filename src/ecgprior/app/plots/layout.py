@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,8 +127,13 @@ def trace(record: Record, panel: Panel, level: dict[str, float]) -> Trace:
     return Trace(panel, x, np.clip(y, -LIMIT_MV, LIMIT_MV) * MM_PER_MV, cut)
 
 
-def baselines(traces: list[Trace]) -> tuple[list[float], list[float], float]:
-    """Each row's zero line, the height of its lead names above it, and the paper's height; all on the grid."""
+def baselines(
+    traces: list[Trace], below: Mapping[int, float] | None = None
+) -> tuple[list[float], list[float], float]:
+    """Each row's zero line, the height of its lead names above it, and the paper's height; all on the grid.
+
+    `below` says how many millimetres a row needs under its traces for something else.
+    """
     baselines: list[float] = []
     names: list[float] = []
     bottom = 0.0
@@ -135,7 +141,8 @@ def baselines(traces: list[Trace]) -> tuple[list[float], list[float], float]:
         members = [t for t in traces if t.panel.row == row]
         label = max(4.0, *(t.under_label + 1.5 for t in members), 0.0)
         up = max(13.0, label + 4.0, *(t.up + 2.0 for t in members))
-        down = max(9.0, *(t.down + 2.0 for t in members))
+        more = (below or {}).get(row, 0.0)
+        down = max(9.0, *(t.down + 2.0 + more for t in members))
         baselines.append(5 * math.ceil((bottom + up) / 5))
         names.append(label)
         bottom = baselines[-1] + down

@@ -6,7 +6,8 @@ columns and a rhythm strip; further leads follow as strips of their own; a recor
 strips. Each lead is drawn about its own median (paper shows voltages, not baselines). What is absent is said.
 
 Presentation is in attributes, so that the file stands alone; a page may restyle it through the classes
-``ecg-paper``, ``ecg-minor``, ``ecg-major``, ``ecg-trace``, ``ecg-pulse``, ``ecg-lead`` and ``ecg-text``.
+``ecg-paper``, ``ecg-minor``, ``ecg-major``, ``ecg-trace``, ``ecg-pulse``, ``ecg-lead`` and ``ecg-text``; waves
+found in the ECG are drawn by :mod:`~ecgprior.app.plots.waves`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Any, Literal
 import numpy as np
 
 from ...errors import RecordError, RecordTooShort
+from ...record.beats import Delineation
 from ...record.record import LEADS, Record
 from . import layout as place
 from .layout import LIMIT_MV, MM_PER_MV, MM_PER_S, Trace
 from .trace import path
+from .waves import LANE_MM, highlight, lane, legend
 
-_RIGHT, _HEAD, _FOOT = 5.0, 9.0, 7.0
+_RIGHT, _HEAD, _NOTE, _FOOT = 5.0, 9.0, 5.0, 7.0
 _FONT = "font-family=\"'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif\""
 
 
@@ -39,6 +42,8 @@ def plot_ecg(
     rhythm: str = "II",
     title: str | None = None,
     filter_text: str = "as recorded, no filter",
+    waves: Delineation | None = None,
+    note: str = "",
 ) -> str:
     """Draw an ECG on paper, true to scale.
 
@@ -60,6 +65,10 @@ def plot_ecg(
         Default: the record's name.
     filter_text : str
         What was done to the signal, printed in the footer.
+    waves : Delineation, optional
+        Found in this record: its waves are highlighted in each lead, those over all leads in a lane below the rhythm.
+    note : str
+        A second line of the head: rate and intervals, say.
 
     Returns
     -------
@@ -90,11 +99,14 @@ def plot_ecg(
         panels = place.strips(record, start_s, seconds)
     level = place.levels(record, min(p.start_s for p in panels), max(p.stop_s for p in panels))
     traces = [place.trace(record, panel, level) for panel in panels]
-    return _draw(record, traces, title if title is not None else record.name, filter_text)
+    return _draw(record, traces, title if title is not None else record.name, filter_text, waves, note)
 
 
-def _draw(record: Record, traces: list[Trace], title: str, filter_text: str) -> str:
-    baselines, names, height = place.baselines(traces)
+def _draw(
+    record: Record, traces: list[Trace], title: str, filter_text: str, waves: Delineation | None, note: str
+) -> str:
+    lanes = _lanes(traces) if waves is not None else []
+    baselines, names, height = place.baselines(traces, {trace.panel.row: LANE_MM for trace in lanes})
     ends = [t.panel.x_mm + (t.panel.stop_s - t.panel.start_s) * MM_PER_S for t in traces]
     width = 5 * math.ceil((max(*ends, 135.0) + _RIGHT) / 5)
     parts = [_grid(width, height)]
@@ -102,23 +114,41 @@ def _draw(record: Record, traces: list[Trace], title: str, filter_text: str) -> 
         members = [t for t in traces if t.panel.row == row]
         parts.append(f'<path class="ecg-pulse" d="M2 {y:g}h1v-10h5v10h1" {_STROKE}/>')
         for i, trace in enumerate(members):
-            parts.append(_panel(record, trace, y, names[row], ends[traces.index(trace)], divider=i > 0))
+            drawn = _panel(record, trace, y, names[row], ends[traces.index(trace)], divider=i > 0)
+            under, over = highlight(waves, trace, y, record.fs) if waves is not None else ("", "")
+            parts += [under, drawn, over]
+            if waves is not None and trace in lanes:
+                parts.append(lane(waves, trace, y + max(t.down for t in members) + 2.0, record.fs))
     start, stop = min(t.panel.start_s for t in traces), max(t.panel.stop_s for t in traces)
     shown = f"{start:g}–{min(stop, record.seconds):.4g} s of {record.seconds:.4g} s"
-    parts += [_text(2, -3, title, 4, "start", bold=True), _text(width - 2, -3, _who(record), 3.2, "end")]
+    head = _HEAD + (_NOTE if note or waves is not None else 0.0)
+    parts += [_text(2, 6 - head, title, 4, "start", bold=True), _text(width - 2, 6 - head, _who(record), 3.2, "end")]
+    parts += [_text(2, -3, note, 3.4, "start"), legend(width - 2, -3) if waves is not None else ""]
     footer = f"{MM_PER_S:g} mm/s · {MM_PER_MV:g} mm/mV · {record.fs:g} Hz · {filter_text}"
     parts += [_text(2, height + 4.6, footer, 3.2, "start"), _text(width - 2, height + 4.6, shown, 3.2, "end")]
-    total = height + _HEAD + _FOOT
+    total = height + head + _FOOT
     label = escape(f"ECG {title}: leads {', '.join(record.leads)}; {shown}; {footer}", quote=True)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="ecg" role="img" aria-label="{label}" '
-        f'width="{width:g}mm" height="{total:g}mm" viewBox="0 {-_HEAD:g} {width:g} {total:g}" {_FONT}>'
+        f'width="{width:g}mm" height="{total:g}mm" viewBox="0 {-head:g} {width:g} {total:g}" {_FONT}>'
         + "".join(parts)
         + "</svg>"
     )
 
 
 _STROKE = 'fill="none" stroke="#1c1c22" stroke-width=".3" stroke-linecap="round" stroke-linejoin="round"'
+
+
+def _lanes(traces: list[Trace]) -> list[Trace]:
+    """The panels that get a lane: the rhythm strips, or the last lead of each line of strips."""
+    wide = [t for t in traces if t.panel.x_mm == place.LEFT_MM]
+    rhythm = [t for t in wide if t.panel.stop_s - t.panel.start_s > 0.5 * _longest(traces)]
+    last = {(t.panel.start_s, t.panel.stop_s): t for t in rhythm}
+    return list(last.values())
+
+
+def _longest(traces: list[Trace]) -> float:
+    return max(t.panel.stop_s - t.panel.start_s for t in traces)
 
 
 def _grid(width: float, height: float) -> str:

@@ -2,7 +2,7 @@
 
 Each feature is measured against the training part's median, in units of its interquartile range / 1.349 (a standard
 deviation, for a normal distribution); where more than half of the values are equal – a flag, a share – that is 0 and
-the standard deviation stands in. No feature's unit is finer than its measurement: 1 ms, 5 µV and the like are the
+the standard deviation stands in. Angles (``…_deg``) are differences on the circle. No feature's unit is finer than its measurement: 1 ms, 5 µV and the like are the
 floors. Values are cut at ±4 (winsorised), so one wild measurement cannot own a component. What was not measured is 0
 after that, the training median, and is never mistaken for it: the share that is missing goes along.
 
@@ -124,6 +124,9 @@ class Standardiser:
         standard = np.full((len(raw), len(self.names)), np.nan)
         standard[:, to] = raw[:, origin]
         standard -= self.centre
+        for i, name in enumerate(self.names):
+            if _unit(name) == "deg":
+                standard[:, i] = _wrap(standard[:, i])
         standard /= self.scale
         measured = np.isfinite(standard)
         np.clip(standard, -self.limit, self.limit, out=standard)
@@ -160,12 +163,26 @@ def _column(
     share = len(known) / max(1, len(values))
     if not len(known) or share < min_measured:
         return f"measured in {share:.1%} of the training rows, expected at least {min_measured:.0%}"
+    unit, zero = _unit(name), 0.0
+    if unit == "deg":
+        zero = float(np.degrees(np.angle(np.exp(1j * np.radians(known)).mean())))
+        known = _wrap(known - zero)
     low, centre, high = np.quantile(known, [0.25, 0.5, 0.75])
     spread = float(np.ptp(known))
     if spread <= _SMALLEST * max(1.0, abs(float(centre))):
-        return f"the same value ({centre:g}) in all training rows"
+        return f"the same value ({zero + centre:g}) in all training rows"
     scale = (high - low) / _NORMAL_IQR
     if scale <= _SMALLEST * max(1.0, abs(float(centre))):
         scale = known.std()
-    unit = name.partition(".")[0].rpartition("_")[2].casefold()
-    return float(centre), float(max(scale, floors.get(unit, 0.0)))
+    return zero + float(centre), float(max(scale, floors.get(unit, 0.0)))
+
+
+def _unit(name: str) -> str:
+    """``"ms"`` of ``qrs_ms`` and of ``qrs_ms.V1``."""
+    return name.partition(".")[0].rpartition("_")[2].casefold()
+
+
+def _wrap(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same angles within ±180°."""
+    with np.errstate(invalid="ignore"):
+        return np.remainder(degrees + 180.0, 360.0) - 180.0

@@ -1,0 +1,67 @@
+"""``ecgprior features``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    corpus: Annotated[Path, typer.Argument(help="A corpus, as `ecgprior prepare` wrote it.")],
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Windows side by side in each record; by default the whole record."
+        ),
+    ] = None,
+    network: Annotated[
+        Path | None, typer.Option(help="An ONNX file of other weights than the package's.")
+    ] = None,
+    fiducials: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Fiducials found elsewhere, as Parquet: nothing is delineated."),
+    ] = None,
+    fiducials_rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Rate of their samples; by default the corpus' rate.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite tables of other settings.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Local processes; by default one a core.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, as tcp://host:8786.")
+    ] = None,
+) -> None:
+    """Delineate and measure every record of a corpus: the tables fiducials and features beside it.
+
+    Killed or out of space? The same command again goes on where it was.
+    """
+    from contextlib import nullcontext
+
+    from ...corpus.measured import measure_corpus, measured_shares
+    from ...jobs import dask_executor
+    from ..progress import progress_bar
+
+    with (
+        dask_executor(scheduler) if scheduler else nullcontext() as executor,
+        progress_bar("features") as move,
+    ):
+        done = measure_corpus(
+            corpus,
+            window_s=window,
+            network=network,
+            fiducials=fiducials,
+            fiducials_fs=fiducials_rate,
+            replace=replace,
+            executor=executor,
+            workers=workers,
+            progress=move,
+        )
+    there = "" if done.new else " (were there already)"
+    typer.echo(
+        f"{corpus / 'tables'}: fiducials.parquet and features.parquet, {done.n_features} features of "
+        f"{done.n_windows} {'records' if window is None else 'windows'}{there}"
+    )
+    main = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qrs_axis_deg")
+    shares = measured_shares(corpus, main)
+    typer.echo("measurable: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+    if done.failed is not None:
+        typer.echo(f"{done.n_failed} could not be worked on, all their features are NaN: {done.failed}")

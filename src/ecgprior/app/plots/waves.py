@@ -1,0 +1,165 @@
+"""A delineation on ECG paper: each wave as a highlighter's stroke under the trace, with ticks at onset and offset.
+
+The trace stays black and whole, so the ECG is read as always. Colours are those of Okabe and Ito (2008), told apart
+with any colour vision and apart from the paper's red; on a lead that runs over the whole width there is also a lane
+with the waves over all leads, from which intervals are measured, and letters on the first of each kind.
+
+Presentation is in attributes; a page may restyle it through ``ecg-wave``, ``ecg-tick``, ``ecg-lane`` and
+``data-wave="P"``, ``"QRS"``, ``"T"``.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...record.beats import WAVES, Delineation
+from .layout import MM_PER_S, Trace
+from .trace import path
+
+COLOURS = {"P": ("#56b4e9", "#0072b2"), "QRS": ("#f0b429", "#a86600"), "T": ("#3cc49c", "#00704f")}
+"""Of the stroke, and of its ticks and letters."""
+
+LANE_MM = 4.0
+"""Height of the lane below a trace, and where it begins below the row's lowest point."""
+
+_STROKE_MM, _TICK_MM, _BAR_MM = 1.6, 2.6, 1.4
+
+
+def highlight(waves: Delineation, trace: Trace, y: float, fs: float) -> tuple[str, str]:
+    """Strokes that go under a panel's trace, and ticks that go over it.
+
+    Parameters
+    ----------
+    waves : Delineation
+        At the record's rate.
+    trace : Trace
+    y : float
+        The panel's zero line on the paper, mm from the top.
+    fs : float
+        Hz.
+    """
+    if trace.panel.lead not in waves.leads or not len(trace.x):
+        return "", ""
+    lead = waves.leads.index(trace.panel.lead)
+    marks = _marks(waves.points[lead], waves.lone_p[lead])
+    under, over = [], []
+    name = escape(trace.panel.lead, quote=True)
+    for wave in WAVES:
+        spans, ticks = _spans(marks[wave], trace, fs)
+        light, dark = COLOURS[wave]
+        strokes = "".join(_stroke(trace, y, a, b) for a, b in spans)
+        lines = "".join(_tick(trace, y, x) for x in ticks)
+        about = f'data-wave="{wave}" data-lead="{name}" fill="none"'
+        if strokes:
+            style = (
+                f'stroke="{light}" stroke-width="{_STROKE_MM:g}" stroke-opacity=".7" stroke-linejoin="round"'
+            )
+            under.append(f'<path class="ecg-wave" {about} d="{strokes}" {style}/>')
+        if lines:
+            over.append(f'<path class="ecg-tick" {about} d="{lines}" stroke="{dark}" stroke-width=".25"/>')
+    return "".join(under), "".join(over)
+
+
+def lane(waves: Delineation, trace: Trace, top: float, fs: float) -> str:
+    """The waves over all leads as bars along a panel, each kind once with its letters.
+
+    Parameters
+    ----------
+    waves, trace, fs
+        As for :func:`highlight`.
+    top : float
+        Where the lane begins, mm from the paper's top.
+    """
+    marks = _marks(waves.global_, waves.lone_p[-1])
+    parts = [
+        f'<text class="ecg-text" x="1" y="{top + 1.3:.2f}" font-size="2" text-anchor="start" '
+        f'fill="#1c1c22">all leads</text>'
+    ]
+    for wave in WAVES:
+        spans, _ = _spans(marks[wave], trace, fs)
+        if spans:
+            bars = "".join(f"M{a:.2f} {top:.2f}H{b:.2f}v{_BAR_MM:g}H{a:.2f}z" for a, b in spans)
+            parts.append(f'<path class="ecg-lane" data-wave="{wave}" d="{bars}" fill="{COLOURS[wave][0]}"/>')
+    complete = waves.global_[np.isfinite(waves.global_).all(axis=(1, 2))]
+    for number, wave in enumerate(
+        WAVES
+    ):  # letters once, on the first beat that has all three and is on the panel
+        for beat in complete:
+            spans, edges = _spans(beat[number : number + 1], trace, fs)
+            if len(edges) == 2 and len(_spans(beat, trace, fs)[1]) == 6:
+                parts.append(
+                    f'<text class="ecg-text" x="{sum(spans[0]) / 2:.2f}" y="{top + 3.6:.2f}" font-size="2.2" '
+                    f'text-anchor="middle" font-weight="600" fill="{COLOURS[wave][1]}">{wave}</text>'
+                )
+                break
+    return "".join(parts)
+
+
+def legend(x: float, y: float) -> str:
+    """Which colour is which wave, ending at `x`."""
+    parts = []
+    for wave, (light, _) in reversed(COLOURS.items()):
+        width = 1.7 * len(wave) + 1.5
+        x -= width
+        parts.append(
+            f'<text class="ecg-text" x="{x + 0.8:g}" y="{y:g}" font-size="3.2" text-anchor="start" '
+            f'fill="#1c1c22">{wave}</text>'
+        )
+        x -= 5.0
+        parts.append(
+            f'<path class="ecg-wave" data-wave="{wave}" d="M{x:g} {y - 1.1:g}h5" fill="none" stroke="{light}" '
+            f'stroke-width="{_STROKE_MM:g}" stroke-opacity=".7"/>'
+        )
+        x -= 2.5
+    return "".join(parts)
+
+
+def _marks(points: NDArray[np.float64], lone: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Onset, peak and offset of each wave that is there, (n, 3)."""
+    found = {wave: points[:, number] for number, wave in enumerate(WAVES)}
+    found["P"] = np.concatenate([found["P"], lone])
+    return {wave: marks[np.isfinite(marks).any(axis=1)] for wave, marks in found.items()}
+
+
+def _spans(
+    marks: NDArray[np.float64], trace: Trace, fs: float
+) -> tuple[list[tuple[float, float]], list[float]]:
+    """Where each wave runs on the paper, cut to the panel, and its boundaries that lie in it, in mm from the left."""
+    panel = trace.panel
+    x = panel.x_mm + (marks / fs - panel.start_s) * MM_PER_S
+    onset, peak, offset = x.T
+    first = np.where(np.isfinite(onset), onset, np.fmin(peak, offset))
+    last = np.where(np.isfinite(offset), offset, np.fmax(peak, onset))
+    left, right = panel.x_mm, panel.x_mm + (panel.stop_s - panel.start_s) * MM_PER_S
+    if len(trace.x):
+        right = min(right, float(trace.x[-1]))
+    inside = (last > left) & (first < right) & (last > first)
+    spans = [(float(max(a, left)), float(min(b, right))) for a, b in zip(first[inside], last[inside])]
+    edges = np.concatenate([onset[inside], offset[inside]])
+    return spans, sorted(edges[(edges >= left) & (edges <= right)].tolist())
+
+
+def _stroke(trace: Trace, y: float, a: float, b: float) -> str:
+    """The trace from `a` to `b`, its ends exactly there."""
+    within = (trace.x > a) & (trace.x < b)
+    x = np.concatenate([[a], trace.x[within], [b]])
+    return path(x, y - np.concatenate([[_height(trace, a)], trace.y[within], [_height(trace, b)]]))
+
+
+def _tick(trace: Trace, y: float, x: float) -> str:
+    height = _height(trace, x)
+    if not np.isfinite(height):
+        return ""
+    return f"M{x:.2f} {y - height - _TICK_MM / 2:.2f}v{_TICK_MM:g}"
+
+
+def _height(trace: Trace, x: float) -> float:
+    """The trace's height at a place between two samples; NaN in a gap."""
+    right = int(np.clip(np.searchsorted(trace.x, x), 1, max(1, len(trace.x) - 1)))
+    if len(trace.x) < 2:
+        return float(trace.y[0])
+    share = (x - trace.x[right - 1]) / (trace.x[right] - trace.x[right - 1])
+    return float(trace.y[right - 1] + share * (trace.y[right] - trace.y[right - 1]))
