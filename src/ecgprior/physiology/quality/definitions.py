@@ -49,9 +49,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "rr_spread": Measurement("1", "Spread of RR by energy: (90th − 10th percentile) / median.", 0, 0.6, per_lead=False),
     "algebra_mv": Measurement("mV", "Residual of the worst limb-lead equation, 95th percentile.", 0, 0.02, per_lead=False),
     "qrs_mv": Measurement("mV", "Median over leads of the average beat's range.", 0.3, 4, per_lead=False),
-    **{f"reversal_{name}": Measurement("1", f"Log odds that {title} are exchanged, from the chest leads.", -60, 0,
+    **{f"reversal_{name}": Measurement("1", f"Log odds that {title} are exchanged, from the chest leads.", -60, 5,
                                        per_lead=False) for name, title in TITLES.items()},
-    "reversal_rl": Measurement("1", "Range of the flattest of I, II, III against the largest of the three.", 0.2, 1,
+    "reversal_rl": Measurement("1", "Range of the flattest of I, II, III against the largest of the three.", 0.1, 1,
                                per_lead=False),
 }  # fmt: skip
 """Every measurement by name; the label-free part of quality, which features may take. The score is none of them."""

@@ -27,14 +27,14 @@ NOTE, SEVERE = "note", "severe"
 
 _LOST, _GAPS = 0.8, 0.02
 _FLAT_SHARE, _FLAT_RANGE_MV = 0.1, 0.03
-_OFF_LEVEL_MV, _OFF_RANGE_MV, _OFF_AGREEMENT = 15.0, 15.0, 0.5
+_OFF_LEVEL_MV, _OFF_RANGE_MV, _OFF_AGREEMENT = 15.0, 15.0, 0.9
 _CLIPPED, _CLIPPED_MUCH = 0.004, 0.1
-_BASELINE_MV, _JUMP_MV, _BASELINE_MUCH_MV = 2.0, 2.5, 6.0
+_BASELINE_MV, _JUMP_MV, _BASELINE_MUCH_MV, _ABRUPT = 2.0, 2.5, 6.0, 0.7
 _MUSCLE_MV, _BURST_MV, _MUSCLE_MUCH_MV = 0.015, 0.045, 0.06
 _MAINS_MV, _MAINS_SHARE, _MAINS_MUCH_MV = 0.025, 0.3, 0.3
 _UNCLEAR = 0.35
 _CONTRADICT_MV, _CONTRADICT_SHARE = 0.05, 0.1
-_REVERSAL = {"ra_la": 1.5, "la_ll": 3.5, "ra_ll": 1.5}
+_REVERSAL = {"ra_la": 1.5, "la_ll": 5.0, "ra_ll": 1.5}
 _RL_RATIO, _RL_MV, _GAIN_LOW_MV, _GAIN_HIGH_MV = 0.06, 0.3, 0.25, 3.5
 
 
@@ -92,7 +92,7 @@ def _no_signal(at: dict[str, float]) -> list[_Said]:
     if lost and rail:
         return [*said, ("electrode off", SEVERE, f"electrode off: the lead rests at {level:.0f} mV")]
     if at["range_mv"] > _OFF_RANGE_MV and not at["agreement"] >= _OFF_AGREEMENT:
-        text = f"electrode off: the lead swings over {at['range_mv']:.0f} mV without beats that resemble each other"
+        text = f"electrode off: the lead swings over {at['range_mv']:.0f} mV"
         return [*said, ("electrode off", SEVERE, text)]
     if flat >= _FLAT_SHARE:
         said.append(("flat", SEVERE if flat >= _LOST else NOTE, f"flat: constant for {flat:.0%} of the time"))
@@ -116,7 +116,7 @@ def _baseline(at: dict[str, float]) -> _Said | None:
     wander, jump = at["baseline_mv"], at["jump_mv"]
     if wander > _BASELINE_MV or jump > _JUMP_MV:
         severity = SEVERE if max(wander, jump) > _BASELINE_MUCH_MV else NOTE
-        if jump > wander:
+        if jump > _ABRUPT * wander:
             return "baseline", severity, f"baseline: it jumps by {jump:.1f} mV"
         return "baseline", severity, f"baseline: it wanders over {wander:.1f} mV"
     return None
@@ -250,13 +250,14 @@ def _reversal(measured: Measured, lost: set[str]) -> _Said | None:
     likely = [name for name, value in odds.items() if value > _REVERSAL[name]]
     if likely:
         best = max(likely, key=lambda name: odds[name])
-        text = f"limb-lead reversal: {TITLES[best]} are probably exchanged (log odds {odds[best]:.1f})"
+        sure = "possibly" if best == "la_ll" else "probably"
+        text = f"limb-lead reversal: {TITLES[best]} are {sure} exchanged (log odds {odds[best]:.1f})"
         if best == "ra_la":
             text += ", or the heart lies at the right"
         return "limb-lead reversal", NOTE if best == "la_ll" else SEVERE, text
-    ratio = measured.record["reversal_rl"]
-    if not ratio < _RL_RATIO or lost & set(LEADS[:3]):
-        return None
+    ratio, lost_limb = measured.record["reversal_rl"], lost & set(LEADS[:3])
+    if not ratio < _RL_RATIO or len(lost_limb) > 1 or measured.record["algebra_mv"] > _CONTRADICT_MV:
+        return None  # a lead that is flat alone *and* breaks the law was lost after the electrodes
     text = f"limb-lead reversal: one of I, II, III is nearly flat ({ratio:.0%} of the largest): RL is probably exchanged"
     return "limb-lead reversal", SEVERE, text
 

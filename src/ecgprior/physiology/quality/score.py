@@ -2,7 +2,7 @@
 
 Each term is one measurement brought to 0 … 1, from good to bad, and gathered over the leads (the worst lead, or the
 mean); the score is a logistic function of their weighted sum. No weight is below 0, so more disturbance never raises
-the score, and a look at :func:`explain_score` says which term cost how much. Weights were trained on the labels of the
+the score, and a look at :func:`explain_score` says which term cost how much. Where no beats are seen the score is 0 by rule (:func:`seen`). Weights were trained on the labels of the
 PhysioNet/CinC Challenge 2011 by ``benchmarks/fit_quality.py``; ``score.json`` says when a number counts as good or bad.
 
 The score is trained on labels: it is no measurement, and never a feature (:data:`ecgprior.FEATURES` must not hold it).
@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .measurements import Measured
+
+_UNSEEN, _SEEN = 0.3, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,16 @@ def score_of(measured: Measured) -> float:
     """The score, 0 (unacceptable) … 1 (acceptable)."""
     terms, weights, intercept, _ = _model()
     logit = intercept - float(weights @ [term(measured) for term in terms])
-    return float(1 / (1 + np.exp(-logit)))
+    return seen(measured) / float(1 + np.exp(-logit))
+
+
+def seen(measured: Measured) -> float:
+    """What the score is multiplied by: 0 where the median lead has no beats that resemble each other, else 1.
+
+    A rule and not trained: CinC 2011 holds hardly any pure noise, so a model cannot learn that it is no ECG.
+    """
+    agreement = np.nan_to_num(measured.lead["agreement"])
+    return float(((np.median(agreement) - _UNSEEN) / (_SEEN - _UNSEEN)).clip(0, 1))
 
 
 def explain_score(measured: Measured) -> dict[str, float]:
