@@ -27,6 +27,9 @@ from ._masked import MaskedBatchNorm, halve, masked_input, mean_over, strided, z
 from .base import Embedding, Encoder
 
 
+_STRIDE = 32  # five halvings
+
+
 class _Size(NamedTuple):
     stem: tuple[int, int, int]
     widths: tuple[int, int, int, int]
@@ -45,7 +48,7 @@ _SIZES = {
 
 
 class XResNet1d(Encoder):
-    """xresnet1d: windows of any length ≥ 1 sample; one token a 32 samples.
+    """xresnet1d: windows of at least 32 samples, which make one token.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ class XResNet1d(Encoder):
     leads : tuple of str
     fs : float
     """
+
+    min_samples = _STRIDE
 
     class Config(Part):
         """Fields of the recipe's ``encoder`` section.
@@ -106,7 +111,7 @@ class XResNet1d(Encoder):
 
     def token_valid(self, valid: Tensor) -> Tensor:
         """A token is valid when the sample on which it stands is: every 32nd."""
-        return valid[:, ::32]
+        return valid[:, ::_STRIDE]
 
 
 class _Layer(nn.Module):
