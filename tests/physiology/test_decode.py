@@ -116,13 +116,13 @@ def test_times_are_at_the_records_own_rate():
 
 def test_absent_and_silent_leads_have_no_veto():
     points = scene()
-    points[3:] = np.nan
+    points[4:] = np.nan
     p, signal = probabilities(points), traces(points)
     found = decode(p, signal)
     assert (
-        len(found.global_) == 3 and np.isfinite(found.points[:3]).all() and np.isnan(found.points[3:]).all()
+        len(found.global_) == 3 and np.isfinite(found.points[:4]).all() and np.isnan(found.points[4:]).all()
     )
-    p[3:] = 0.25  # noise in all others: no class wins
+    p[4:] = 0.25  # noise in all others: no class wins
     assert len(decode(p, signal).global_) == 3
     points[1:] = np.nan
     mask = np.arange(12) == 0
@@ -208,6 +208,16 @@ def test_of_two_qrs_within_the_refractory_time_the_heavier_stays():
     apart = scene(r=(500, 560), qrs=(-8, 0, 8))  # 240 ms: 250 a minute
     apart[:, :, [P, T]] = np.nan
     assert len(decode(probabilities(apart), traces(apart)).global_) == 2
+
+
+def test_a_doubtful_qrs_beside_a_sure_one_is_dropped_and_alone_it_stays():
+    points = scene(r=(500, 565, 900), qrs=(-8, 0, 8))  # 260 ms
+    points[:, :, [P, T]] = np.nan
+    p = probabilities(points)
+    p[:, 2, 275:295] *= 0.6  # the second and, below, the third
+    p[:, 2, 440:460] *= 0.6
+    found = decode(p, traces(points))
+    np.testing.assert_allclose(found.global_[:, QRS, 1], [500, 900], atol=1)
 
 
 def test_the_heaviest_t_is_taken_and_none_far_from_the_qrs():

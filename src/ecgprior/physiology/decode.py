@@ -62,6 +62,8 @@ class Rules:
         A lead's run belongs to an event if it lies within it, or no farther away than this.
     refractory_ms : float
         Of two QRS closer than this the lighter one is dropped; P waves likewise.
+    doubtful_level, doubtful_ms : float
+        A QRS whose pooled probability stays below this level is dropped when a surer one is nearer than this.
     t_reach_ms : float
         A T begins at most so long after the middle of its QRS.
     p_reach_ms : float
@@ -80,12 +82,14 @@ class Rules:
     low: float = 0.2
     event_low: float = 0.3
     gap_ms: tuple[float, float, float] = (24.0, 40.0, 40.0)
-    event_level: tuple[float, float, float] = (0.45, 0.45, 0.45)
-    lead_level: tuple[float, float, float] = (0.4, 0.4, 0.4)
+    event_level: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    lead_level: tuple[float, float, float] = (0.5, 0.5, 0.5)
     lead_share: float = 0.15
     shortest_ms: tuple[float, float, float] = (24.0, 24.0, 40.0)
     tolerance_ms: float = 24.0
     refractory_ms: float = 200.0
+    doubtful_level: float = 0.7
+    doubtful_ms: float = 300.0
     t_reach_ms: float = 600.0
     p_reach_ms: float = 350.0
     p_share: float = 0.4
@@ -252,11 +256,22 @@ def _events(
     which = which[np.argsort(runs.mass[which], kind="stable")]
     run_of[runs.row[which] // 3, near[which]] = which  # of several the last, which is the heaviest, stays
     needed = max(1, int(np.ceil(rules.lead_share * votes.max() - 1e-9)))
-    seen = np.flatnonzero((run_of >= 0).sum(axis=0) >= needed)
+    seen = np.flatnonzero(((run_of >= 0).sum(axis=0) >= needed) & ~_doubtful(events, rules))
     kept = np.concatenate(
         [_thinned(events, seen[events.row[seen] == wave], wave, rules) for wave in range(3)]
     )
     return events.pick(kept), run_of[:, kept]
+
+
+def _doubtful(events: Runs, rules: Rules) -> NDArray[np.bool_]:
+    """QRS events, each in doubt, that have a surer one near by."""
+    distance = rules.doubtful_ms * (WAVES_FS / 1000)
+    top, centre, qrs = events.top, events.centre, events.row == _QRS
+    close = qrs[1:] & qrs[:-1] & (np.diff(centre) < distance)
+    surer_before, surer_after = np.zeros(len(top), bool), np.zeros(len(top), bool)
+    surer_before[1:] = close & (top[:-1] > top[1:])
+    surer_after[:-1] = close & (top[1:] > top[:-1])
+    return (surer_before | surer_after) & (top < rules.doubtful_level)
 
 
 def _thinned(events: Runs, which: NDArray[np.int64], wave: int, rules: Rules) -> NDArray[np.int64]:

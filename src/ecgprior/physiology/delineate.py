@@ -11,15 +11,16 @@ doi 10.1038/s41598-020-79512-7 (U-Net on single leads); Moskalenko et al. 2020, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from itertools import islice
 
 import numpy as np
 
 from ..record.beats import Delineation
 from ..record.record import Record
-from .decode import RULES, Rules, Waves, decode
+from .decode import FS, RULES, Rules, Waves, decode
 from .network import shipped
-from .windows import Network, Trace, probabilities, trace_of
+from .windows import Network, Trace, near_fraction, probabilities, trace_of
 
 LOWEST_HZ, HIGHEST_HZ = 40.0, 20_000.0
 """Rates that are delineated: below, a QRS is a sample or two; above, no ECG is recorded."""
@@ -137,13 +138,16 @@ def _blocks(record: Record, network: Network, rules: Rules) -> Iterator[tuple[Wa
     """Each block's waves in the record's samples, and from where to where they are to be kept.
 
     A block is kept from a little before its own part on: a beat on the border, which two blocks may place a sample
-    apart, is in one of them for certain.
+    apart, is in one of them for certain. Blocks begin where a probability's time is a whole sample, if there is such a
+    place near by, so that it does not matter how a record is cut.
     """
     fs, n = record.fs, record.n_samples
     size, overlap, join = int(_BLOCK_S * fs), int(_OVERLAP_S * fs), _JOIN_S * fs
+    grid = 2 * (Fraction(near_fraction(fs)).limit_denominator(10_000) / Fraction(FS)).numerator
     for start in range(0, n, size):
         stop = n if start + size + overlap >= n else start + size
         first = max(0, start - overlap)
+        first -= first % grid if grid <= overlap else 0
         trace = trace_of(record.signal[:, first : min(n, stop + overlap)], fs)
         waves = _decoded(probabilities(network, [trace])[0], trace, rules)
         yield Waves(*(array + first for array in waves)), start - join if start else 0.0, stop

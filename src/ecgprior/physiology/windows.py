@@ -58,7 +58,7 @@ def trace_of(signal: NDArray[np.float32], fs: float) -> Trace:
     if not whole:
         signal = np.where(finite, signal, np.float32(np.nan))
     signal = _clipped(signal, whole)
-    rate = _near_fraction(fs)
+    rate = near_fraction(fs)
     at_250 = resample_array(signal, rate, FS)
     missing = None
     if not whole:
@@ -157,6 +157,6 @@ def _bridged(x: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.f
     return x
 
 
-def _near_fraction(fs: float) -> float:
+def near_fraction(fs: float) -> float:
     """`fs`, or for an odd one the nearest rate that has a small common fraction with 250 Hz."""
     return float(Fraction(fs).limit_denominator(max(1, int(50_000 / fs))))
