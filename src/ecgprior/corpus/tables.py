@@ -8,6 +8,7 @@ subtracts its start (:func:`crop`) and a change of rate multiplies (:func:`resca
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,13 +102,18 @@ def join_table(
     """
     kind = _kind(name)
     path = _path(corpus, name)
+    new = path.with_name(f".{path.name}.joined.part")
     try:
         whole = pl.scan_parquet(list(parts), glob=False)
         _checked_schema(whole.collect_schema(), name, kind)
-        with atomic_open(path, "wb") as file:
-            whole.sink_parquet(file.name)
+        whole.sink_parquet(new)
+        with open(new, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(new, path)
     except (pl.exceptions.SchemaError, pl.exceptions.ColumnNotFoundError) as error:
         raise CorpusError(f"parts of '{name}': expected the same columns in each, got {error}") from None
+    finally:
+        new.unlink(missing_ok=True)
     n_rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
     return _sign(path, name, kind, n_rows, digest, made_by)
 

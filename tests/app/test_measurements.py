@@ -1,0 +1,26 @@
+"""The line and the table that a cardiologist reads first."""
+
+import numpy as np
+
+from ecgprior.app.measurements import interval_table, printout_line
+from ecgprior.physiology.features.measure import measure
+from ecgprior.record.beats import Delineation
+from ecgprior.record.record import Record
+from ecgprior.simulator.simulate import simulate
+
+
+def test_intervals_of_a_simulated_ecg_are_those_of_its_truth():
+    ecg = next(simulate(1, seed=3, causes=["NORM"]))
+    features = measure(ecg.record, ecg.delineation)
+    table = {line[:16].strip(): line[16:].split() for line in interval_table(features).splitlines()}
+    assert abs(float(table["PR"][0]) - ecg.truth["pr_ms"]) < 12 and table["PR"][1] == "ms"
+    assert abs(float(table["Rate"][0]) - ecg.truth["rate_bpm"]) < 2
+    assert f"QRS {table['QRS'][0]} ms" in printout_line(features)
+
+
+def test_what_could_not_be_measured_says_why():
+    record = Record(signal=np.zeros((1, 1000)), fs=500, leads=["II"])
+    features = measure(record, Delineation(("II",), np.empty((1, 0, 3, 3)), np.empty((0, 3, 3))))
+    assert printout_line(features) == ""
+    lines = {line[:16].strip(): line[16:].strip() for line in interval_table(features).splitlines()}
+    assert lines["Beats"] == "0" and lines["PR"].startswith("–") and len(lines["PR"]) > 5
