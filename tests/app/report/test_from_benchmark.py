@@ -1,115 +1,21 @@
-"""From a result folder to a page. The cells are written by hand: scores with a known order, no training."""
+"""From a result folder to a page."""
 
-import json
 import re
 
-import numpy as np
 import polars as pl
 import pytest
 
 from ecgprior.app.report.from_benchmark import report_of
 from ecgprior.app.report.page import render
 from ecgprior.app.report.recordings import examples, label_rows, source_rows
-from ecgprior.corpus.prepare import prepare
-from ecgprior.corpus.sources.base import CatalogRow, Source
 from ecgprior.errors import CorpusError
-from ecgprior.evaluation.arms import Setting
-from ecgprior.evaluation.benchmark import open_setting, write_results
-from ecgprior.evaluation.cells import FORMAT, CellStore
-from ecgprior.evaluation.plan import BenchmarkRecipe
-from ecgprior.record.record import Patient, Record
 
-N = 60
+N = 60  # records of the corpus `sines`
 
 
-class Sines(Source):
-    """Records made here, labelled in turn; every fifth patient has two."""
-
-    title, licence, url, layout = "Sines, made for a test", "none", "nowhere", "anything"
-    vocabularies = ("simulated",)
-
-    @property
-    def name(self) -> str:
-        return "sines"
-
-    def found(self):
-        return True
-
-    def read(self, path):
-        raise NotImplementedError
-
-    def rows(self):
-        for i in range(N):
-            labels = ("NORM",) if i % 2 else ("AF", "LBBB") if i % 4 else ("AF",)
-            yield CatalogRow(
-                f"r{i:02d}", "sines", f"{i}", f"p{i - (i % 5 == 4)}", 50.0, "female", {"simulated": labels}
-            )
-
-    def load(self, row_path):
-        i = int(row_path)
-        t = np.arange(1000) / 250
-        rng = np.random.default_rng(i)
-        return Record(
-            signal=[
-                np.sin(2 * np.pi * (1 + i / 7 + k / 10) * t) + 0.1 * rng.normal(size=1000) for k in range(12)
-            ],
-            fs=250,
-            name=f"r{i:02d}",
-            patient=Patient(f"p{i}", 50.0, "female"),
-        )
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return prepare(
-        [Sines(tmp_path_factory.mktemp("sines"))], tmp_path_factory.mktemp("c") / "corpus", fs=100, workers=1
-    )
-
-
-RECIPE = {
-    "title": "A test",
-    "replicates": 40,
-    "split": {"kind": "cv", "folds": 3},
-    "arms": [{"name": "supervised", "pretrain": "supervised"}, {"name": "simclr", "pretrain": "simclr"}],
-    "tasks": [{"name": "sines", "vocabulary": "simulated", "sources": ["sines"], "min_positives": 5}],
-}
-
-
-def write_cells(setting: Setting, to, better: str) -> None:
-    """Perfect scores for one arm, noise for the others."""
-    store, (labels, y) = CellStore(to), setting.truth["sines"]
-    for name in setting.cells():
-        records = setting.folds.parts(name.fold)["test"]
-        truth = y[setting.corpus.rows(records)]
-        noise = np.random.default_rng([name.fold, len(name.arm)]).uniform(0.01, 0.99, truth.shape)
-        scores = 0.9 * truth + 0.1 * noise if name.arm == better else noise
-        read = {"scores": scores.T.tolist(), "auroc": [0.5] * len(labels)}
-        readouts = {"probe": read, "head": read} if name.arm == "supervised" else {"probe": read}
-        store.write(
-            name,
-            {
-                "format": FORMAT, "arm": name.arm, "seed": name.seed, "fold": name.fold, "key": setting.key(name),
-                "corpus": setting.corpus.digest, "view_passes": 128, "test_seen_in_training": 0,
-                "seconds": {"train": 60.0, "embed": 1.0, "probe": 1.0},
-                "tasks": {"sines": {"labels": list(labels), "records": records, "readouts": readouts}},
-            },
-        )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def result(corpus, tmp_path_factory):
-    to = tmp_path_factory.mktemp("result")
-    setting = open_setting(BenchmarkRecipe.of(RECIPE), corpus, to)
-    write_cells(setting, to, better="simclr")
-    write_results(setting, to)
-    for fold in range(3):
-        run = to / "work" / f"simclr-s0-f{fold}-0123abcd" / "run"
-        run.mkdir(parents=True)
-        lines = [{"event": "start", "step": 0, "n_records": 40}]
-        lines += [{"event": "step", "step": s, "loss": 4.0 - s / 100} for s in range(10, 310, 10)]
-        lines += [{"event": "step", "step": 310, "loss": None}]
-        (run / "log.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"event": "ste')
-    return to
+@pytest.fixture
+def corpus(sines):
+    return sines
 
 
 def test_the_headline_names_the_self_supervised_arm_and_what_came_out(result, corpus):
@@ -200,11 +106,8 @@ def test_a_corpus_of_other_records_is_refused(result, corpus, tmp_path):
         report_of(tmp_path / "r", corpus)
 
 
-def test_a_mixed_result_headline_does_not_claim(corpus, tmp_path):
-    setting = open_setting(BenchmarkRecipe.of(RECIPE), corpus, tmp_path)
-    write_cells(setting, tmp_path, better="nobody")
-    write_results(setting, tmp_path)
-    report = report_of(tmp_path, corpus)
+def test_a_mixed_result_headline_does_not_claim(corpus, finished, tmp_path):
+    report = report_of(finished(corpus, tmp_path, better="nobody"), corpus)
     assert (
         "cannot be told from" in report.headline or "worse" in report.headline or "better" in report.headline
     )
