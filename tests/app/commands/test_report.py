@@ -17,7 +17,7 @@ def test_a_result_becomes_one_self_contained_page(result, sines, tmp_path):
     found = run(result, "--corpus", sines.path, "--to", to)
     assert found.exit_code == 0, found.output
     page = to.read_text(encoding="utf-8")
-    assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
+    assert page.startswith(("<!doctype html>", "<!DOCTYPE html>"))
     assert "A test" in page and "SimCLR: training loss" in page and sines.digest in page
     assert not re.search(r"https?:", page.replace('xmlns="http://www.w3.org/2000/svg"', ""))
     assert re.search(r"report\.html: \d\.\d MB", found.output.replace("\n", ""))
