@@ -8,7 +8,8 @@ import ecgprior as ep
 
 PUBLIC = {
     "Annotations", "Corpus", "LEADS", "Patient", "Record",
-    "benchmark", "check_leads", "complete_leads", "crop", "delineate", "detect_beats", "errors", "fit", "load", "prepare", "probe", "read",
+    "FEATURES", "benchmark", "check_leads", "complete_leads", "crop", "delineate", "detect_beats", "errors", "fit", "load",
+    "measure", "prepare", "probe", "quality", "read",
     "remove_baseline", "remove_mains", "resample", "simulate", "split",
 }  # fmt: skip
 

@@ -32,6 +32,8 @@ _HOME = {
     "simulate": "simulator.simulate",
     "detect_beats": "physiology.faces",
     "delineate": "physiology.faces",
+    "measure": "physiology.faces",
+    "FEATURES": "physiology.features.registry",
     "fit": "training.fit",
     "load": "encoders._load",
     "probe": "evaluation.probe",

@@ -29,6 +29,7 @@ _LARGE = 2.0  # or its size, as a factor
 _EARLY, _LATE = 0.85, 1.30  # RR before the beat as a part of the local median
 _WIDER_S, _WIDE_S = 0.020, 0.110
 _EXAMPLES = 64  # beats among which the dominant one is sought
+_LARGEST_MV = 1000.0
 _BLOCK = 2048  # beats compared at a time: memory of a 24 h record stays bounded
 
 
@@ -139,10 +140,11 @@ def compare_beats(
 
 
 def _cut(signal: NDArray[np.float32], at: NDArray[np.int64], grid: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Stretches around `at`: (K, L, W); beyond the record its last sample is held, missing samples are 0."""
+    """Stretches around `at`: (K, L, W); held beyond the record, 0 where missing or beyond 1 V."""
     where = np.clip(at[:, None] + grid, 0, signal.shape[1] - 1)
     cut = signal[:, where].transpose(1, 0, 2)
-    return np.where(np.isfinite(cut), cut, np.float32(0))
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(cut) <= _LARGEST_MV, cut, np.float32(0))
 
 
 def _unit(cut: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

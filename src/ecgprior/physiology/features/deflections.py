@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 LEAST_MV = 0.03
 _MOST = 7  # deflections looked at
+_OPEN_S = 0.004
 
 
 @dataclass(frozen=True, slots=True)
 class Deflections:
     """The median QRS of each lead: float64, (L,); amplitudes in mV are 0 where there is no such deflection.
 
-    NaN everywhere in a lead without a median beat; ``r_peak_ms`` (from QRS onset) NaN without R.
+    NaN everywhere in a lead without a median beat; ``r_peak_ms`` (from QRS onset) NaN without R. ``r_until``: the sample
+    of the median beat with which the last positive deflection ends, −1 without one.
     """
 
     q_mv: Array
@@ -39,6 +41,7 @@ class Deflections:
     r_peak_ms: Array
     r_notch_mv: Array
     terminal_mv: Array
+    r_until: Array
 
 
 def deflections(
@@ -64,6 +67,7 @@ def deflections(
     sign, number = _divide(np.where(inside, beat, 0.0), least, inside)
     height, time = _measure(beat, sign, number, inside)
     time *= 1000 / fs
+    height[_ends_open(beat, number, inside, max(1, round(_OPEN_S * fs)))] = 0
     order = np.arange(1, _MOST + 1)
     first = sign[np.arange(len(beat)), np.argmax(number == 1, axis=1)]  # of the first deflection; 0 = none
     positive = (order % 2 == 1) == (first > 0)[:, None]
@@ -87,6 +91,7 @@ def deflections(
         r_peak_ms=nan(np.where(main.any(axis=1), (peak - onset) * 1000 / fs, np.nan)),
         r_notch_mv=nan(_notch(beat, main)),
         terminal_mv=nan(_terminal(beat, inside, round(0.040 * fs))),
+        r_until=nan(_until(number, positive)),
     )
 
 
@@ -125,6 +130,23 @@ def _measure(
         which = np.where(mine, sign, 0).max(axis=1) > 0
         time[:, k] = np.where(either, np.where(which[:, None], above, below), 0).sum(axis=1)
     return height, time
+
+
+def _ends_open(
+    beat: Array, number: NDArray[np.int64], inside: NDArray[np.bool_], n: int
+) -> NDArray[np.bool_]:
+    """The last deflection when its extreme lies within the last `n` samples of QRS: (L, 7)."""
+    last = number.max(axis=1, initial=0)
+    extreme = np.argmax(np.where((number == last[:, None]) & inside, np.abs(beat), -1), axis=1)
+    end = inside.shape[1] - 1 - np.argmax(inside[:, ::-1], axis=1)
+    return ((extreme > end - n) & (last > 0))[:, None] & (np.arange(1, _MOST + 1) == last[:, None])
+
+
+def _until(number: NDArray[np.int64], positive: NDArray[np.bool_]) -> Array:
+    """Last sample of the last positive deflection: (L,); −1 where there is none."""
+    last = np.where(positive, np.arange(1, _MOST + 1), 0).max(axis=1)[:, None]
+    mine = (number == last) & (last > 0)
+    return np.where(mine, np.arange(number.shape[1]), -1).max(axis=1, initial=-1).astype(np.float64)
 
 
 def _largest(which: NDArray[np.bool_], height: Array) -> NDArray[np.int64]:

@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...record.beats import Delineation
-from .cuts import cut
-from .deflections import Deflections, deflections
 from .entry import Feature
 from .likeness import adjacent_correlation
 from .per_beat import AMPLITUDES, INTERVALS, QUANTITIES, BeatValues, measure_beats
 from .reasons import Reason
 from .registry import FEATURES
-from .statistics import RowStatistics, row_median, row_statistics
+from .statistics import RowStatistics, row_statistics
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
 _WAVE = {q: "P" if q[:2] in ("pr", "p_") else "T" if q[:2] in ("qt", "t_", "tp", "be") else "QRS" for q in QUANTITIES}
-_MEDIAN_BEAT_OF = 256  # usual beats at most, evenly spread
-_MARGIN_S = 0.010
+
+_LARGEST_MV = 1000.0
 
 
 class Settled(NamedTuple):
@@ -50,7 +48,7 @@ class Measured:
     beats : BeatValues
         Per beat, all beats.
     usual : ndarray, bool, (K,)
-        Beats that count for medians: of kind ``"N"``; all beats when none is.
+        Beats that count for medians.
     rows : ndarray, float64, (quantity, 1 + L, usual beats)
         Per-beat values of usual beats, implausible ones NaN.
     """
@@ -58,11 +56,11 @@ class Measured:
     def __init__(
         self, signal: NDArray[np.float32], fs: float, leads: Sequence[str], delineation: Delineation
     ) -> None:
-        self.signal, self.fs, self.leads, self.delineation = signal, fs, tuple(leads), delineation
+        self.signal, self.fs, self.leads, self.delineation = _believed(signal), fs, tuple(leads), delineation
         self.n_leads, self.n_beats = len(self.leads), len(delineation)
         self.marks = np.concatenate([delineation.global_[None], delineation.points])
-        self.beats: BeatValues = measure_beats(signal, fs, delineation)
-        self.usual = self.beats.usual if self.beats.usual.any() else np.ones(self.n_beats, bool)
+        self.beats: BeatValues = measure_beats(self.signal, fs, delineation)
+        self.usual = self.beats.usual
         raw = self.beats.values[:, :, self.usual]
         low, high = _LIMITS
         with np.errstate(invalid="ignore"):
@@ -197,6 +195,8 @@ class Measured:
             place = ("P", "QRS", "T").index(wave)
             absent = ~seen[:, place] & (~seen[0, place] if amplitude else True)
             code = np.full(len(no_lead), Reason.NO_SIGNAL if amplitude else Reason.NO_EDGE)
+            if quantity == "beat_qtc_ms":  # QT is there, no RR before it
+                code = np.where(np.isfinite(self.statistics.median[QUANTITIES.index("qt_ms")]), Reason.FEW_BEATS, code)
             code = np.where(self._raw_known[row], Reason.IMPLAUSIBLE, code)
             if wave != "QRS":
                 code = np.where(absent, Reason.NO_P if wave == "P" else Reason.NO_T, code)
@@ -231,32 +231,12 @@ class Measured:
         """Correlation of adjacent usual beats: (1 + L, pairs)."""
         return adjacent_correlation(self)
 
-    @cached_property
-    def deflections(self) -> Deflections:
-        """Q, R, S and R′ of the leads' median beats."""
-        onset, offset = self.marks[0, :, 1, 0], self.marks[0, :, 1, 2]
-        chosen = np.flatnonzero(self.usual & np.isfinite(onset) & np.isfinite(offset))
-        if len(chosen) > _MEDIAN_BEAT_OF:
-            chosen = chosen[np.linspace(0, len(chosen) - 1, _MEDIAN_BEAT_OF).round().astype(int)]
-        at = self.beats.shapes.at[chosen].astype(np.float64)
-        edges = self.marks[:, chosen][:, :, 1, :] - at[None, :, None]  # from R
-        middle = row_median(edges.transpose(0, 2, 1))
-        middle[1:] = np.where(np.isfinite(middle[1:]), middle[1:], middle[0])
-        seen = np.isfinite(self.marks[1:, chosen, 1, 1]).any(axis=1)
-        if not len(chosen):
-            nothing = np.full(self.n_leads, np.nan)
-            return deflections(np.full((self.n_leads, 2), np.nan), self.fs, nothing, nothing, nothing)
-        margin = max(1, round(_MARGIN_S * self.fs))
-        first = int(np.floor(np.nanmin(middle[:, 0]))) - margin
-        last = int(np.ceil(np.nanmax(middle[:, 2]))) + margin
-        grid = np.arange(max(first, -round(0.4 * self.fs)), min(max(last, first + 2), round(0.4 * self.fs)) + 1)
-        line = (at - onset[chosen])[:, None] + grid
-        zero = self.beats.level[:, chosen, None] + self.beats.slope[:, chosen, None] * line
-        x = cut(self.signal, at, grid) - zero
-        beat = row_median(np.ascontiguousarray(x.transpose(0, 2, 1)))
-        beat[~seen] = np.nan
-        noise = self.beats.noise_mv * 1.2533 / np.sqrt(len(chosen))
-        return deflections(beat, self.fs, middle[1:, 0] - grid[0], middle[1:, 2] - grid[0], noise)
+
+def _believed(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The signal with what no amplifier gives (infinite, beyond 1 V) as missing."""
+    with np.errstate(invalid="ignore"):
+        fine = np.abs(signal) <= _LARGEST_MV
+    return signal if fine.all() else np.where(fine, signal, np.float32(np.nan))
 
 
 _LIMITS = tuple(

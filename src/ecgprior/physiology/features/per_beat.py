@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from ...record.beats import Delineation
 from ..ectopy import Shapes, beat_kinds, compare_beats
 from .cuts import cut, drift, level_before, pq_level, value_at
+from .deflections import Deflections
+from .median_beat import median_deflections
 from .statistics import row_median
 
 Array = NDArray[np.float64]
@@ -58,7 +60,7 @@ class BeatValues:
     values : ndarray, float64, (quantity, 1 + L, K)
         In the order of :data:`QUANTITIES`; ms, mV or mV/s; NaN = not measurable in this beat.
     usual : ndarray, bool, (K,)
-        Beats of kind ``"N"`` (:mod:`~ecgprior.physiology.ectopy`).
+        Beats of kind ``"N"`` (:mod:`~ecgprior.physiology.ectopy`); all when none is.
     shapes : Shapes
     rr_ms : ndarray, float64, (K − 1,)
         Intervals between R.
@@ -66,6 +68,8 @@ class BeatValues:
         PQ level and its line to the next usual beat.
     noise_mv : ndarray, float64, (L,)
         Spread of the signal about the PQ level: 1.4826 × median absolute deviation over the usual beats.
+    deflections : Deflections
+        Q, R, S and R′ of the leads' median beats.
     """
 
     values: Array
@@ -75,6 +79,7 @@ class BeatValues:
     level: Array
     slope: Array
     noise_mv: Array
+    deflections: Deflections
 
 
 def measure_beats(signal: NDArray[np.float32], fs: float, delineation: Delineation) -> BeatValues:
@@ -94,6 +99,7 @@ def measure_beats(signal: NDArray[np.float32], fs: float, delineation: Delineati
     shapes = compare_beats(signal, fs, r, width_s)
     kinds = beat_kinds(signal, fs, r, marks[0, :, 1, 0], marks[0, :, 1, 2], shapes=shapes)
     usual = np.array([kind == "N" for kind in kinds], bool)
+    usual = usual if usual.any() else np.ones(len(r), bool)
     rr_ms = np.diff(r) * 1000 / fs
     level, samples = pq_level(signal, fs, marks[0])
     slope = drift(level, marks[0, :, 1, 0], usual)
@@ -103,14 +109,17 @@ def measure_beats(signal: NDArray[np.float32], fs: float, delineation: Delineati
     rr_before = np.concatenate([[np.nan], rr_ms])[: len(r)]
     with np.errstate(invalid="ignore", divide="ignore"):
         values[len(INTERVALS)] = spans[3] / np.sqrt(np.where(rr_before > 0, rr_before, np.nan) / 1000)
-    for low in range(0, len(r), _BLOCK):
-        part = slice(low, low + _BLOCK)
-        one = _amplitudes(signal, fs, marks[:, part], level[:, part], slope[:, part])
-        values[len(INTERVALS) + 1 :, 1:, part] = one
-    values[len(INTERVALS) + 1 :, 0] = _over_leads(values[len(INTERVALS) + 1 :, 1:])
     away = np.where(usual[:, None], np.abs(samples - level[..., None]), np.nan)
     noise = 1.4826 * row_median(away.reshape(len(signal), -1).astype(np.float64))
-    return BeatValues(values, usual, shapes, rr_ms, level, slope, noise)
+    at = shapes.at.astype(np.float64)
+    median, until = median_deflections(signal, fs, marks, at, usual, (level, slope, noise))
+    until = np.where(usual & ~np.isnan(until[:, None]), until[:, None] + at - marks[0, :, 1, 0], np.inf)
+    for low in range(0, len(r), _BLOCK):
+        part = slice(low, low + _BLOCK)
+        one = _amplitudes(signal, fs, marks[:, part], (level[:, part], slope[:, part]), until[:, part])
+        values[len(INTERVALS) + 1 :, 1:, part] = one
+    values[len(INTERVALS) + 1 :, 0] = _over_leads(values[len(INTERVALS) + 1 :, 1:])
+    return BeatValues(values, usual, shapes, rr_ms, level, slope, noise, median)
 
 
 def _r_samples(marks: Array, n_samples: int) -> Array:
@@ -134,8 +143,11 @@ def _over_leads(values: Array) -> Array:
     return np.where(n > 0, np.sqrt(squares / np.maximum(n, 1)), np.nan)
 
 
-def _amplitudes(signal: NDArray[np.float32], fs: float, marks: Array, level: Array, slope: Array) -> Array:
+def _amplitudes(
+    signal: NDArray[np.float32], fs: float, marks: Array, line: tuple[Array, Array], r_until: Array
+) -> Array:
     """The quantities :data:`AMPLITUDES` in each lead: (quantity, L, K)."""
+    level, slope = line
     whole, leads = marks[0], marks[1:]
     seen = np.isfinite(leads[:, :, 1, 1])
     onset, offset = whole[:, 1, 0], whole[:, 1, 2]
@@ -143,7 +155,7 @@ def _amplitudes(signal: NDArray[np.float32], fs: float, marks: Array, level: Arr
     p_at = np.where(np.isfinite(leads[:, :, 0, 1]), leads[:, :, 0, 1], whole[:, 0, 1])
     t_at = np.where(np.isfinite(leads[:, :, 2, 1]), leads[:, :, 2, 1], whole[:, 2, 1])
     p_level, _ = level_before(signal, fs, whole[:, 0, 0])
-    r, steepest = _qrs(signal, fs, marks, level, slope)
+    r, steepest = _qrs(signal, fs, marks, line, r_until)
     values = [value_at(signal, fs, p_at) - p_level, r, value_at(signal, fs, t_at) - zero(t_at), steepest]
     for later_s in (0.0, 0.060, 0.080):
         at = offset + later_s * fs
@@ -152,9 +164,10 @@ def _amplitudes(signal: NDArray[np.float32], fs: float, marks: Array, level: Arr
 
 
 def _qrs(
-    signal: NDArray[np.float32], fs: float, marks: Array, level: Array, slope: Array
+    signal: NDArray[np.float32], fs: float, marks: Array, line: tuple[Array, Array], r_until: Array
 ) -> tuple[Array, Array]:
-    """Highest point of QRS above the PQ level (mV, 0 when it lies below) and steepest slope up to its peak (mV/s)."""
+    """Highest point of QRS above the PQ level up to `r_until` (mV, ≥ 0), steepest slope up to the QRS peak (mV/s)."""
+    level, slope = line
     onset, offset = marks[0, :, 1, 0], marks[0, :, 1, 2]
     length = np.where(offset >= onset, offset - onset, np.nan)
     n = int(np.nan_to_num(np.clip(np.nanmax(length, initial=1), 1, _LONGEST_QRS_S * fs)))
@@ -163,7 +176,7 @@ def _qrs(
     inside = grid <= np.round(offset)[:, None] - np.round(onset)[:, None]
     above = x - (level[..., None] + slope[..., None] * grid)
     known = (np.isfinite(above) | ~inside).all(axis=-1) & np.isfinite(length)
-    top = np.where(known, np.where(inside, above, 0.0).max(axis=-1), np.nan)
+    top = np.where(known, np.where(inside & (grid <= np.round(r_until)[..., None]), above, 0.0).max(axis=-1), np.nan)
     step = max(1, round(_SLOPE_S * fs))
     if n + 2 <= step:
         return np.maximum(top, 0), np.full_like(top, np.nan)

@@ -2,8 +2,8 @@
 
 **Source**: Surawicz et al. 2009, AHA/ACCF/HRS recommendations part III, J Am Coll Cardiol 53:976. Right: QRS ≥ 120 ms,
 an R′ in V1 or V2 (or a broad R in V1 whose peak comes after 50 ms), and in I and V6 an S longer than R or than 40 ms.
-Left: QRS ≥ 120 ms, no Q in I, V5 and V6, and in V5 or V6 an R that is notched or peaks after 60 ms. The document's ST
-and T criteria, which may fail, are not asked for.
+Left: QRS ≥ 120 ms, no Q in I, V5 and V6, in V5 or V6 an R that is notched (0.05 mV, ours) or peaks after 60 ms, and an rS
+or QS in V1 (Strauss et al. 2011, Am J Cardiol 107:927). ST and T criteria, which may fail, are not asked for.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def _lbbb(m: Measured) -> float:
         return 0.0
     no_q = all(m[f"q_amplitude_mv.{lead}"] == 0 for lead in ("I", "V5", "V6"))
     slow = any(m[f"r_peak_time_ms.{v}"] > 60 or m[f"r_notch_mv.{v}"] > _NOTCH_MV for v in ("V5", "V6"))
-    return _known(float(no_q and slow), m, ("I", "V5", "V6"))
+    left = m["s_amplitude_mv.V1"] < 0 and m["r_prime_amplitude_mv.V1"] == 0
+    return _known(float(no_q and slow and left), m, ("V1", "I", "V5", "V6"))
 
 
 def _known(sign: float, m: Measured, leads: tuple[str, ...]) -> float:
@@ -58,7 +59,7 @@ def _deflection(name: str, unit: str, definition: str, plausible: tuple[float, f
     return Feature(
         name, unit, definition, _CSE if "notch" not in name and "prime" not in name else _AHA, plausible,
         "voltage_axis" if unit == "mV" and attribute in ("q_mv", "s_mv") else _BLOCK,
-        lambda m: getattr(m.deflections, attribute),
+        lambda m: getattr(m.beats.deflections, attribute),
         needs=("qrs_ms",), otherwise=Reason.NO_R if attribute == "r_peak_ms" else Reason.NO_SIGNAL,
         per_record=False, per_lead=True,
     )  # fmt: skip
@@ -100,7 +101,7 @@ ENTRIES = (
         _AHA, (0, 1), _BLOCK, _rbbb, needs=("qrs_ms", *_of_leads(("r_duration_ms",), ("V1", "V2", "I", "V6"))),
     ),
     Feature(
-        "lbbb_sign", "1", "1 = left bundle-branch block by QRS ≥ 120 ms, no Q in I, V5, V6, late or notched R in V5 or V6; else 0.",
-        _AHA, (0, 1), _BLOCK, _lbbb, needs=("qrs_ms", *_of_leads(("r_duration_ms",), ("I", "V5", "V6"))),
+        "lbbb_sign", "1", "1 = left bundle-branch block by QRS ≥ 120 ms, no Q in I, V5, V6, late or notched R in V5 or V6, rS or QS in V1; else 0.",
+        _AHA, (0, 1), _BLOCK, _lbbb, needs=("qrs_ms", *_of_leads(("r_duration_ms",), ("V1", "I", "V5", "V6"))),
     ),
 )  # fmt: skip

@@ -55,7 +55,7 @@ def _lead_share(m: Measured, quantity: str, true: np.ndarray) -> Any:
 
 
 ENTRIES = (
-    *per_beat_entries("qt_ms", "ms", "the time from the onset of QRS to the offset of T", _AHA, (150, 900), _BLOCK),
+    *per_beat_entries("qt_ms", "ms", "the time from the onset of QRS to the offset of T", _AHA, (150, 900), _BLOCK, physioclr=False),
     _qtc("bazett", "QT / √RR", "Bazett 1920, Heart 7:353", lambda qt, rr: qt / np.sqrt(rr)),
     _qtc("fridericia", "QT / ∛RR", "Fridericia 1920, Acta Med Scand 53:469", lambda qt, rr: qt / np.cbrt(rr)),
     _qtc("framingham", "QT + 154 (1 − RR)", "Sagie et al. 1992, Am J Cardiol 70:797", lambda qt, rr: qt + 154 * (1 - rr)),

@@ -83,6 +83,11 @@ def _axis(m: Measured, wave: str) -> tuple[float, int]:
     return np.nan, why
 
 
+def _depth(m: Measured, lead: str) -> float:
+    """Depth of the deepest negative deflection of QRS, mV, ≥ 0."""
+    return -min(m[f"q_amplitude_mv.{lead}"], m[f"s_amplitude_mv.{lead}"])
+
+
 def _angle(m: Measured) -> float:
     apart = abs(m["qrs_axis_deg"] - m["t_axis_deg"])
     return min(apart, 360 - apart)
@@ -138,12 +143,14 @@ ENTRIES = (
         needs=tuple(f"r_share.{lead}" for lead in _CHEST),
     ),
     Feature(
-        "sokolow_lyon_mv", "mV", "|S| in V1 plus the larger R of V5 and V6.", "Sokolow & Lyon 1949, Am Heart J 37:161", (0, 15), _BLOCK,
-        lambda m: -m["s_amplitude_mv.V1"] + np.maximum(m["r_amplitude_mv.V5"], m["r_amplitude_mv.V6"]),
+        "sokolow_lyon_mv", "mV", "Depth of S or QS (or a deeper Q) in V1 plus the larger R of V5 and V6.",
+        "Sokolow & Lyon 1949, Am Heart J 37:161", (0, 15), _BLOCK,
+        lambda m: _depth(m, "V1") + float(np.maximum(m["r_amplitude_mv.V5"], m["r_amplitude_mv.V6"])),
         needs=("s_amplitude_mv.V1", "r_amplitude_mv.V5", "r_amplitude_mv.V6"),
     ),
     Feature(
-        "cornell_mv", "mV", "R in aVL plus |S| in V3.", "Casale et al. 1985, J Am Coll Cardiol 6:572", (0, 15), _BLOCK,
-        lambda m: m["r_amplitude_mv.aVL"] - m["s_amplitude_mv.V3"], needs=("r_amplitude_mv.aVL", "s_amplitude_mv.V3"),
+        "cornell_mv", "mV", "R in aVL plus the depth of S or QS (or a deeper Q) in V3.",
+        "Casale et al. 1985, J Am Coll Cardiol 6:572", (0, 15), _BLOCK,
+        lambda m: m["r_amplitude_mv.aVL"] + _depth(m, "V3"), needs=("r_amplitude_mv.aVL", "s_amplitude_mv.V3"),
     ),
 )  # fmt: skip
