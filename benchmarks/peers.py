@@ -13,6 +13,7 @@ its recordings is not said file by file: its figures on LUDB are of a method tha
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import warnings
 from collections.abc import Callable
@@ -102,6 +103,11 @@ TIMED_ONLY: dict[str, tuple[str, Callable[[], LeadMethod]]] = {
 def installed(methods: dict[str, tuple[str, Callable[[], LeadMethod]]]) -> list[str]:
     """Names of the methods whose package is here."""
     return [name for name, (package, _) in methods.items() if importlib.util.find_spec(package)]
+
+
+def version(name: str) -> str:
+    """The version of the package behind a method."""
+    return importlib.metadata.version((METHODS | TIMED_ONLY)[name][0])
 
 
 @cache

@@ -65,8 +65,8 @@ def test_large_errors_show_within_150_ms_only():
 def test_a_p_in_fibrillation_is_false():
     score = score_delineation([heart(beats=10, without=("P",))], [heart(beats=10)])
     p = score.detection().row(0, named=True)
-    assert (p["marked"], p["false"], p["ppv"]) == (0, 30, 0.0)
-    # of the first beat, in three leads, the onset lies 200 ms before the first mark: nobody looked there
+    assert (p["marked"], p["false"], p["ppv"]) == (0, 27, 0.0)
+    # of the first beat, in three leads, the P lies before the first mark: nobody looked there
     assert score.table().row(0, named=True)["false"] == 27
     assert score.table()["f1"][0] == 0.0
 
@@ -80,8 +80,21 @@ def test_only_the_marked_part_counts():
 
 
 def test_what_lies_within_the_tolerance_of_the_marked_part_counts():
-    assert count([1000, 2000], [960, 1000, 2000, 2050], 50, span=(1000, 2000))[:3].tolist() == [2, 2, 0]
-    assert count([1000, 2000], [940, 1000, 2000, 2060], 50, span=(1000, 2000))[:3].tolist() == [2, 0, 0]
+    assert count([1000, 2000], [960, 1000, 2000, 2050], 50, span=(1000, 2000))[:4].tolist() == [2, 2, 0, 2]
+    assert count([1000, 2000], [940, 1000, 2000, 2060], 50, span=(1000, 2000))[:4].tolist() == [2, 0, 0, 0]
+    inside = count([1000, 2000], [960, 1400, 2000, 2050], 50, span=(1000, 2000), margin=0)
+    assert inside[:4].tolist() == [2, 1, 0, 0]  # a pair may lie outside, a false one may not
+
+
+def test_a_p_before_the_first_marked_qrs_is_false_by_the_rule_and_counted():
+    whole = heart(beats=4)
+    edge = {
+        key: rows + np.array([0, 0, 30]) * (key[1] == "P") for key, rows in whole.waves.items()
+    }  # P ends at 360 ms
+    truth = Marks("a", 500, LEADS, {k: rows[1:] if k[1] == "P" else rows for k, rows in edge.items()})
+    row = score_delineation([truth], [Marks("a", 500, LEADS, edge)]).table().row(1, named=True)
+    assert (row["false"], row["outside"], row["missed"]) == (3, 3, 0)
+    assert row["f1"] == pytest.approx(18 / 21) and row["inner_f1"] == 1.0 and row["f1_150"] == 1.0
 
 
 def test_a_lead_that_was_not_marked_does_not_count_and_one_not_found_is_missed():
@@ -113,7 +126,7 @@ def test_counts_of_one_record_by_hand():
     found = Marks("a", 1000, ["II"], {("II", "QRS"): [[110, 120, 150], [500, 510, 530], [941, 950, 955]]})
     score = score_delineation([truth], [found])
     onset = dict(zip(STATISTICS, score.boundary[0, 0, list(TOLERANCE_MS).index(("QRS", "onset"))]))
-    assert onset == {"matched": 1, "false": 2, "missed": 1, "sum_ms": 10, "sum_squares": 100}
+    assert onset == {"matched": 1, "false": 2, "missed": 1, "outside": 0, "sum_ms": 10, "sum_squares": 100}
     row = score.table().row(2, named=True)
     assert row["f1"] == pytest.approx(2 / 5) and np.isnan(row["sd_ms"])
     assert summary(score.peak[0, 0, 1])["ppv"] == pytest.approx(2 / 3)
@@ -134,4 +147,4 @@ def test_missing_and_double_recordings_are_refused():
     with pytest.raises(RecordError, match="every recording once"):
         score_delineation([heart("a"), heart("a")], [heart("a")])
     with pytest.raises(ShapeError, match="shape"):
-        summary(np.zeros((2, 5)))
+        summary(np.zeros((2, 6)))

@@ -85,6 +85,11 @@ def test_a_p_that_nobody_marked_is_extra():
         row["interval"]: row
         for row in interval_errors([compare_intervals("a", truth, found)]).iter_rows(named=True)
     }
+    beyond = compare_intervals("a", truth, found, span=(250, 640))
+    assert beyond["interval"].to_list() == [
+        "QRS",
+        "QT",
+    ]  # the P lies before the first mark: nobody looked there
     assert table["P"]["extra"] == 1 and table["P"]["beats"] == 0 and table["P"]["mean_ms"] is None
 
 

@@ -96,7 +96,9 @@ def beats_of_table(table: pl.DataFrame, fs: float) -> Points:
     return beats
 
 
-def compare_intervals(record: str, truth: Points, found: Points) -> pl.DataFrame:
+def compare_intervals(
+    record: str, truth: Points, found: Points, span: tuple[float, float] | None = None
+) -> pl.DataFrame:
     """Intervals of the beats of one recording, marked and found.
 
     Parameters
@@ -104,6 +106,9 @@ def compare_intervals(record: str, truth: Points, found: Points) -> pl.DataFrame
     record : str
     truth, found : ndarray, float64, (K, 3, 3) and (M, 3, 3), ms
         As ``Delineation.global_``; NaN = absent. Beats are paired by their QRS onsets, within 150 ms.
+    span : (first, last), ms, optional
+        Where the recording was marked: a found interval that reaches beyond it, in a beat of `truth` that has none,
+        is left out. None = everywhere.
 
     Returns
     -------
@@ -118,8 +123,13 @@ def compare_intervals(record: str, truth: Points, found: Points) -> pl.DataFrame
     partner[marked_beat[pairs[:, 0]]] = found_beat[pairs[:, 1]]
     parts = []
     for name, (start, end) in INTERVALS.items():
-        there = np.append(_length(found, start, end), np.nan)[partner]  # no partner: the last, NaN
-        marked = _length(truth, start, end)
+        marked, length = _length(truth, start, end), _length(found, start, end)
+        if span is not None:
+            beyond = (_at(found, start) < span[0]) | (_at(found, end) > span[1])
+            beyond = np.append(beyond, False)[partner] & np.isnan(marked)
+        else:
+            beyond = np.zeros(len(truth), dtype=bool)
+        there = np.where(beyond, np.nan, np.append(length, np.nan)[partner])  # no partner: the last, NaN
         parts.append(
             pl.DataFrame({"record": record, "interval": name, "truth_ms": marked, "found_ms": there})
         )
@@ -134,8 +144,11 @@ def _sorted_onsets(beats: Points) -> tuple[Points, NDArray[np.intp]]:
 
 
 def _length(beats: Points, start: tuple[str, str], end: tuple[str, str]) -> Points:
-    at = lambda key: beats[:, WAVES.index(key[0]), FIDUCIALS.index(key[1])]  # noqa: E731
-    return at(end) - at(start)
+    return _at(beats, end) - _at(beats, start)
+
+
+def _at(beats: Points, key: tuple[str, str]) -> Points:
+    return beats[:, WAVES.index(key[0]), FIDUCIALS.index(key[1])]
 
 
 def interval_errors(rows: Iterable[pl.DataFrame]) -> pl.DataFrame:
