@@ -29,7 +29,8 @@ def adjacent_correlation(m: Measured) -> Array:
     rr_s = np.median(m.beats.rr_ms) / 1000 if m.n_beats > 1 else 1.0
     step = max(1, round(m.fs / _HZ))
     before, after = min(_BEFORE_S, 0.25 * rr_s), min(_AFTER_S, 0.5 * rr_s)
-    grid = step * np.arange(-round(before * m.fs / step), round(after * m.fs / step) + 1)
+    steps = lambda seconds: max(2, round(seconds * m.fs / step))  # noqa: E731
+    grid = step * np.arange(-steps(before), steps(after) + 1)
     pairs = np.flatnonzero(m.usual[:-1] & m.usual[1:])
     out = np.full((1 + m.n_leads, len(pairs)), np.nan)
     at = m.beats.shapes.at.astype(np.float64)
