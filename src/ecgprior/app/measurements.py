@@ -43,7 +43,7 @@ def printout_line(features: Mapping[str, float]) -> str:
     '72/min · QRS 92 ms'
     """
     told = ((text, features.get(name, math.nan)) for text, name in _LINE)
-    return " · ".join(text.format(value) for text, value in told if math.isfinite(value))
+    return " · ".join(text.format(value) for text, value in told if math.isfinite(value)).replace("-", "−")
 
 
 def interval_table(features: Features) -> str:
@@ -54,7 +54,7 @@ def interval_table(features: Features) -> str:
             continue
         value = features[name]
         if math.isfinite(value):
-            rows.append(f"{title:<16}{form.format(value):>6} {unit}".rstrip())
+            rows.append(f"{title:<16}{form.format(value).replace('-', '−'):>6} {unit}".rstrip())
         else:
             rows.append(f"{title:<16}{'–':>6} {features.reasons.get(name, '')}".rstrip())
     return "\n".join(rows)

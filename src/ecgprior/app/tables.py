@@ -35,7 +35,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_open(path, "wb") as file:
         if path.suffix.casefold() == ".csv":
-            frame.write_csv(file)
+            frame.write_csv(file, float_precision=6)
         else:
             frame.write_parquet(file)
     return path

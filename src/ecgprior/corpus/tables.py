@@ -48,6 +48,9 @@ KINDS = {
 }
 """What each table must hold; ``features`` has any number of float columns besides."""
 
+_GROUP_VALUES = 1 << 24
+"""Values of one group of rows, which is what writing a table holds in memory: 128 MiB."""
+
 
 def write_table(
     corpus: str | Path, name: str, frame: pl.DataFrame, digest: str, made_by: dict[str, Any] | None = None
@@ -105,8 +108,9 @@ def join_table(
     new = path.with_name(f".{path.name}.joined.part")
     try:
         whole = pl.scan_parquet(list(parts), glob=False)
-        _checked_schema(whole.collect_schema(), name, kind)
-        whole.sink_parquet(new)
+        schema = whole.collect_schema()
+        _checked_schema(schema, name, kind)
+        whole.sink_parquet(new, row_group_size=max(_GROUP_VALUES // len(schema), 1))
         with open(new, "rb") as file:
             os.fsync(file.fileno())
         os.replace(new, path)

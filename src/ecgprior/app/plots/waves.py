@@ -83,18 +83,15 @@ def lane(waves: Delineation, trace: Trace, top: float, fs: float) -> str:
         if spans:
             bars = "".join(f"M{a:.2f} {top:.2f}H{b:.2f}v{_BAR_MM:g}H{a:.2f}z" for a, b in spans)
             parts.append(f'<path class="ecg-lane" data-wave="{wave}" d="{bars}" fill="{COLOURS[wave][0]}"/>')
-    complete = waves.global_[np.isfinite(waves.global_).all(axis=(1, 2))]
-    for number, wave in enumerate(
-        WAVES
-    ):  # letters once, on the first beat that has all three and is on the panel
-        for beat in complete:
-            spans, edges = _spans(beat[number : number + 1], trace, fs)
-            if len(edges) == 2 and len(_spans(beat, trace, fs)[1]) == 6:
-                parts.append(
-                    f'<text class="ecg-text" x="{sum(spans[0]) / 2:.2f}" y="{top + 3.6:.2f}" font-size="2.2" '
-                    f'text-anchor="middle" font-weight="600" fill="{COLOURS[wave][1]}">{wave}</text>'
-                )
-                break
+    inside = [[len(_spans(wave[None], trace, fs)[1]) == 2 for wave in beat] for beat in waves.global_]
+    shown = max(range(len(inside)), key=lambda k: (sum(inside[k]), -k), default=None)
+    for number, wave in enumerate(WAVES):  # letters once, on the first beat of which most is on the panel
+        if shown is not None and inside[shown][number]:
+            ((left, right),), _ = _spans(waves.global_[shown, number][None], trace, fs)
+            parts.append(
+                f'<text class="ecg-text" x="{(left + right) / 2:.2f}" y="{top + 3.6:.2f}" font-size="2.2" '
+                f'text-anchor="middle" font-weight="600" fill="{COLOURS[wave][1]}">{wave}</text>'
+            )
     return "".join(parts)
 
 
