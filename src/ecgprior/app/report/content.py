@@ -125,6 +125,69 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """One part of a whole: `kind` is ``"good"``, ``"fair"``, ``"bad"`` or ``"none"`` and gives the colour."""
+
+    title: str
+    count: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A table of counts whose cells are the darker the larger their share of `whole`.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Over the counts; the first `rows` column is the row's name.
+    rows : tuple of (name, text, counts)
+        `text` is a small line under the name; a count of None is an empty cell.
+    whole : int
+        What every count is out of.
+    """
+
+    title: str
+    about: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[int | None, ...]], ...]
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A plain table; `numeric` are the columns that are set right."""
+
+    title: str
+    about: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many records are of which kind, and how a number is spread over them.
+
+    Attributes
+    ----------
+    shares : tuple of Share
+    counts : tuple of int
+        Records by `score`, in bins of equal width from 0 to 1.
+    cut : float
+        Where on that axis one kind ends and the next begins.
+    """
+
+    title: str
+    about: str
+    shares: tuple[Share, ...]
+    counts: tuple[int, ...] = ()
+    cut: float = 0.5
+    low_text: str = ""
+    high_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole page.
 
@@ -148,6 +211,9 @@ class Report:
         Digests, versions, dates.
     appendix : tuple of (title, text)
         Recipes and the like, folded away.
+    census, heats, listings : optional sections of pages on a folder, in this order
+    examples_about : str
+        What is said over the drawn ECGs, where it is not the usual.
     """
 
     kicker: str
@@ -167,3 +233,8 @@ class Report:
     notes: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     appendix: tuple[tuple[str, str], ...] = ()
+    census: Census | None = None
+    heats: tuple[Heat, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    examples_title: str = "Example ECGs"
+    examples_about: str = ""

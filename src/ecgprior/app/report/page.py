@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..plots.charts import curve_chart, forest, label_bars, legend_mark
+from ..plots.spread import spread_chart
 from . import words
 from .content import Report
 
@@ -35,6 +36,7 @@ def render(report: Report) -> str:
         forest=Markup(forest(report.tasks, report.arms, report.score)) if report.tasks else "",
         bars=_bars(report),
         curves=[(c, Markup(curve_chart(c, report.arms))) for c in report.curves if c.curves],
+        spread=Markup(spread_chart(report.census)) if report.census else "",
         metrics=_metric_names(report),
         by_task=[(task, list(rows)) for task, rows in groupby(report.differences, lambda d: d.task)],
         mark=lambda arm: Markup(legend_mark(arm)),

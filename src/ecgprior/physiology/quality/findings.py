@@ -168,7 +168,7 @@ def record_findings(
     lost = {lead for lead, found in leads.items() if any(f.severity == SEVERE for f in found)}
     said = [
         _too_short(record),
-        ("gain or unit", SEVERE, f"unit: it {unit}") if unit else _gain(measured),
+        ("gain or unit", SEVERE, f"unit: it {unit}") if unit else _gain(measured, lost),
         _no_beats(record, measured),
         _electrode(measured, lost),
         _contradiction(record, measured),
@@ -187,10 +187,15 @@ def _too_short(record: Record) -> _Said | None:
     )
 
 
-def _gain(measured: Measured) -> _Said | None:
+def _gain(measured: Measured, lost: set[str]) -> _Said | None:
     size = measured.record["qrs_mv"]
     clear = np.nan_to_num(measured.lead["agreement"]) > 0.8
-    if clear.sum() * 2 < len(clear) or _GAIN_LOW_MV <= size <= _GAIN_HIGH_MV or np.isnan(size):
+    if (
+        clear.sum() * 2 < len(clear)
+        or len(lost) * 2 > len(clear)
+        or _GAIN_LOW_MV <= size <= _GAIN_HIGH_MV
+        or np.isnan(size)
+    ):
         return None
     return "gain or unit", NOTE, f"gain: beats of {size:.2g} mV in the middle lead (0.4 to 3 mV are usual)"
 
@@ -255,9 +260,14 @@ def _reversal(measured: Measured, lost: set[str]) -> _Said | None:
         if best == "ra_la":
             text += ", or the heart lies at the right"
         return "limb-lead reversal", NOTE if best == "la_ll" else SEVERE, text
-    ratio, lost_limb = measured.record["reversal_rl"], lost & set(LEADS[:3])
-    if not ratio < _RL_RATIO or len(lost_limb) > 1 or measured.record["algebra_mv"] > _CONTRADICT_MV:
-        return None  # a lead that is flat alone *and* breaks the law was lost after the electrodes
+    ratio = measured.record["reversal_rl"]
+    off = {lead for lead, at in zip(measured.leads, measured.lead["level_mv"]) if at > _OFF_LEVEL_MV}
+    others = len(
+        lost - off
+    )  # a single flat lead is what an exchange leaves; a fallen electrode takes several
+    broken = measured.record["algebra_mv"] > _CONTRADICT_MV  # and a lead lost later on breaks the law
+    if not ratio < _RL_RATIO or others > 1 or off or broken:
+        return None
     text = f"limb-lead reversal: one of I, II, III is nearly flat ({ratio:.0%} of the largest): RL is probably exchanged"
     return "limb-lead reversal", SEVERE, text
 
