@@ -11,7 +11,11 @@ FS = 250.0
 
 def through(signal, fs=FS, cut_hz=35.0, floor_mv=0.05, valid=None):
     x = torch.as_tensor(np.atleast_2d(signal), dtype=torch.float32)[:, None]
-    mask = torch.ones_like(x) if valid is None else torch.as_tensor(np.atleast_2d(valid), dtype=torch.float32)[:, None]
+    mask = (
+        torch.ones_like(x)
+        if valid is None
+        else torch.as_tensor(np.atleast_2d(valid), dtype=torch.float32)[:, None]
+    )
     return FrontEnd(fs, cut_hz, floor_mv)(x * mask, mask)[:, 0].numpy()
 
 
@@ -73,7 +77,9 @@ def test_padding_changes_nothing():
 
 def test_sizes_do_not_depend_on_leads_and_fit_the_package():
     for size, expected in (("0.04m", 0.0386), ("0.5m", 0.474), ("0.9m", 0.89)):
-        one, twelve = (n_parameters(build_encoder("lead_unet", {"size": size}, leads, FS)) for leads in (["II"], LEADS))
+        one, twelve = (
+            n_parameters(build_encoder("lead_unet", {"size": size}, leads, FS)) for leads in (["II"], LEADS)
+        )
         assert one == twelve == pytest.approx(expected * 1e6, rel=0.05)
 
 
@@ -82,5 +88,7 @@ def test_a_trained_network_fits_any_leads():
     one = build_encoder("lead_unet", {"size": "0.04m"}, ["II"], FS, seed=2)
     one.load_state_dict(twelve.state_dict())
     x = torch.randn(2, 1, 500, generator=torch.Generator().manual_seed(0))
-    tokens = one.eval().lead_tokens(x, torch.ones(2, 1, dtype=torch.bool), torch.ones(2, 500, dtype=torch.bool))
+    tokens = one.eval().lead_tokens(
+        x, torch.ones(2, 1, dtype=torch.bool), torch.ones(2, 500, dtype=torch.bool)
+    )
     assert tokens.shape == (2, 1, 250, one.dim) and torch.isfinite(tokens).all()

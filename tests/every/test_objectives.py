@@ -58,7 +58,9 @@ def batch_of(kind, n_leads=3, n=4, first=True):
 
 
 def columns_of(kind, n_leads, n, generator):
-    found = {name: torch.randn(n, 5, generator=generator) for name in kind.needs - {"labels", "next", "waves"}}
+    found = {
+        name: torch.randn(n, 5, generator=generator) for name in kind.needs - {"labels", "next", "waves"}
+    }
     if "waves" in kind.needs:
         coarse = torch.randint(-1, 4, (n, n_leads, TIME // 16), generator=generator, dtype=torch.int8)
         found |= {"waves": coarse.repeat_interleave(16, 2), "simulated": torch.arange(n) % 2 == 1}

@@ -38,7 +38,9 @@ class Through(LeadEncoder):
 
 
 def made(per_token, **settings):
-    objective = Delineate(Through(4 * per_token), Delineate.Config.check({"per_token": per_token, **settings})).double()
+    objective = Delineate(
+        Through(4 * per_token), Delineate.Config.check({"per_token": per_token, **settings})
+    ).double()
     with torch.no_grad():
         objective.classifier.weight.copy_(torch.eye(4 * per_token))
         objective.classifier.bias.zero_()
@@ -63,11 +65,14 @@ def batch_of(n=3, seed=0):
     )
 
 
-def naive(logits, batch, per_token, class_weight=(1, 1, 1, 1), boundary_weight=1.0, boundary_ms=20.0, guard_ms=20.0):
+def naive(
+    logits, batch, per_token, class_weight=(1, 1, 1, 1), boundary_weight=1.0, boundary_ms=20.0, guard_ms=20.0
+):
     """Each known sample: minus the log of its class' probability at the moment that it belongs to."""
     waves, total, count = batch.columns["waves"].numpy(), 0.0, 0.0
     near = lambda b, lead, t, reach: any(  # noqa: E731
-        waves[b, lead, i] != waves[b, lead, i + 1] and i + 1 - reach <= t <= i + reach for i in range(TIME - 1)
+        waves[b, lead, i] != waves[b, lead, i + 1] and i + 1 - reach <= t <= i + reach
+        for i in range(TIME - 1)
     )
     for b in range(len(waves)):
         for lead in range(LEADS):
@@ -110,7 +115,9 @@ def test_value_and_gradient_equal_the_naive_loop(settings, per_token):
         index, up, down = tuple(index), logits.copy(), logits.copy()
         up[index] += step
         down[index] -= step
-        slope = (naive(up, batch, per_token, **settings) - naive(down, batch, per_token, **settings)) / (2 * step)
+        slope = (naive(up, batch, per_token, **settings) - naive(down, batch, per_token, **settings)) / (
+            2 * step
+        )
         assert found[index] == pytest.approx(slope, abs=1e-8)
     assert (found[1, 0] == 0).all(), "an absent lead costs nothing"
 

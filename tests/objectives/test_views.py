@@ -73,3 +73,34 @@ def test_crop_keeps_to_what_was_recorded():
 def test_crop_longer_than_the_window_is_the_window():
     batch = batch_of([40])
     assert crop(batch, rng_of(batch), 40) is batch
+
+
+def test_only_the_chosen_windows_are_computed_and_draw_what_they_would_draw_among_all():
+    batch = batch_of([40] * 50)
+    batch = batch.with_(columns={"waves": torch.ones(50, 2, 40, dtype=torch.int8), "simulated": torch.arange(50) > 20})
+    steps = [{"name": "time_out", "low": 0.3}, {"name": "gaussian_noise", "sd": 1.0}, {"name": "lead_mask"}]
+    for step in steps:
+        everyone, some = View((step,))(batch, rng_of(batch)), View(({**step, "probability": 0.5},))(batch, rng_of(batch))
+        for name in ("signal", "lead_mask", "valid"):
+            now, all_, before = (getattr(b, name).flatten(1) for b in (some, everyone, batch))
+            assert ((now == all_).all(1) | (now == before).all(1)).all()
+        changed = (some.signal != batch.signal).flatten(1).any(1)
+        assert 10 < changed.sum() < 40 and torch.equal(some.signal[changed], everyone.signal[changed])
+        torch.testing.assert_close(some.columns["waves"][changed], everyone.columns["waves"][changed])
+        assert torch.equal(some.columns["simulated"], batch.columns["simulated"])
+
+
+def test_crop_takes_the_waves_along():
+    batch = batch_of([40, 25])
+    place = torch.arange(40, dtype=torch.int8).expand(2, 2, 40).contiguous()
+    view = crop(batch.with_(columns={"waves": place}), rng_of(batch), 10)
+    inside = view.valid[:, None].expand(-1, 2, -1)
+    assert torch.equal(view.columns["waves"][inside] + 1.0, view.signal[inside])
+
+
+def test_an_augmentation_that_needs_waves_is_refused_by_an_objective_that_has_none():
+    from ecgprior.encoders._build import build_encoder
+
+    config = SimCLR.Config.check({"augmentations": [{"name": "remove_p"}]})
+    with pytest.raises(RecipeError, match="augmentation 'remove_p' needs waves: expected an objective"):
+        SimCLR(build_encoder("xresnet1d", {"size": "0.3m"}, ("I",), 100.0), config)

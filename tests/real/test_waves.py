@@ -13,7 +13,9 @@ from ecgprior.training.windows import WindowStore
 
 @pytest.fixture(scope="module")
 def corpus(real_data, tmp_path_factory):
-    return prepare({"ludb": real_data / "ludb"}, tmp_path_factory.mktemp("ludb") / "corpus", fs=500, workers=1)
+    return prepare(
+        {"ludb": real_data / "ludb"}, tmp_path_factory.mktemp("ludb") / "corpus", fs=500, workers=1
+    )
 
 
 def of_marks(marks, lead):

@@ -17,12 +17,19 @@ from ecgprior.training.windows import Windows, WindowStore
 def marks_of(record, lead, text, samples):
     """A row a symbol of `text`."""
     n = len(text)
-    return {"record": [record] * n, "lead": [lead] * n, "sample": [float(s) for s in samples], "symbol": list(text)}
+    return {
+        "record": [record] * n,
+        "lead": [lead] * n,
+        "sample": [float(s) for s in samples],
+        "symbol": list(text),
+    }
 
 
 def map_of(text, samples, n, factor=1.0):
     found = np.full(n, -1)
-    for _, _, first, last, wave in stretches(pl.DataFrame(marks_of("r", "I", text, samples)), factor).iter_rows():
+    for _, _, first, last, wave in stretches(
+        pl.DataFrame(marks_of("r", "I", text, samples)), factor
+    ).iter_rows():
         found[max(first, 0) : last + 1] = wave
     return "".join("?.PQT"[v + 1] for v in found)
 
@@ -52,15 +59,24 @@ def test_boundaries_stay_between_samples_at_another_rate():
 @pytest.fixture
 def marked(corpus, names, monkeypatch):
     """The corpus with marks of record 0 in I and V1, of a beat in no lead, and fiducials of records 0 and 1."""
-    parts = [marks_of(names[0], "I", "(p)(N)", (10, 12, 14, 20, 22, 25)), marks_of(names[0], "V1", "(N)", (20, 22, 26))]
+    parts = [
+        marks_of(names[0], "I", "(p)(N)", (10, 12, 14, 20, 22, 25)),
+        marks_of(names[0], "V1", "(N)", (20, 22, 26)),
+    ]
     frame = pl.concat([pl.DataFrame(part) for part in parts])
-    beat = pl.DataFrame({"record": names[:1], "lead": [None], "sample": [22.0], "symbol": ["N"]}, schema=frame.schema)
+    beat = pl.DataFrame(
+        {"record": names[:1], "lead": [None], "sample": [22.0], "symbol": ["N"]}, schema=frame.schema
+    )
     annotations = pl.concat([frame, beat]).with_columns(pl.col("sample").cast(pl.Int64), note=pl.lit(""))
     window = {"record": names[0:1] * 2 + names[1:2] * 3, "start": [0] * 5, "stop": [100] * 5}
     fiducials = pl.DataFrame(
         window
         | {"lead": ["I", "II", "II", "II", None], "beat": [0] * 5, "wave": ["QRS", "QRS", "QRS", "T", "QRS"]}
-        | {"onset": [50.0, 50, 30.5, np.nan, 30], "peak": [55.0, 55, 35, 60, 35], "offset": [60.0, 60, 40.5, 70, 41]}
+        | {
+            "onset": [50.0, 50, 30.5, np.nan, 30],
+            "peak": [55.0, 55, 35, 60, 35],
+            "offset": [60.0, 60, 40.5, 70, 41],
+        }
     )
     tables = {"annotations": annotations, "fiducials": fiducials}
     monkeypatch.setattr(type(corpus), "side", lambda self, name: tables.get(name))
@@ -76,7 +92,12 @@ def test_published_marks_come_first_and_fiducials_stand_for_other_records(marked
     assert (np.delete(first, [0, 6], axis=0) == -1).all(), "a lead without marks is unknown, fiducials or not"
     ii = second[1]
     assert (ii[:31] == 0).all() and (ii[31:41] == 2).all(), "the whole window that was measured is known"
-    assert (ii[41:60] == -1).all() and (ii[60:71] == 3).all() and (ii[71:100] == 0).all() and (ii[100:] == -1).all()
+    assert (
+        (ii[41:60] == -1).all()
+        and (ii[60:71] == 3).all()
+        and (ii[71:100] == 0).all()
+        and (ii[100:] == -1).all()
+    )
     assert (np.delete(second, 1, axis=0) == -1).all() and (maps.map(2) == -1).all()
     assert maps.known(np.array([2, 1])) and not maps.known(np.array([2, 3])) and not maps.simulated.any()
 
@@ -109,7 +130,10 @@ def test_a_run_learns_from_them_and_says_of_whom(marked, recipe, tmp_path):
     assert model.classes == ("none", "P", "QRS", "T") and model.labels == () and model.head is not None
     said = model.config["provenance"]
     assert said["sources"][0]["name"] == "folder" and said["sources"][0]["n_records"] == 2
-    assert model.config["head"]["reads"] == "lead_tokens" and model.embed(marked.record(0)).shape == (1, model.dim)
+    assert model.config["head"]["reads"] == "lead_tokens" and model.embed(marked.record(0)).shape == (
+        1,
+        model.dim,
+    )
 
 
 def test_a_corpus_without_waves_stops_before_the_first_step(corpus, recipe, tmp_path):
@@ -121,5 +145,7 @@ def test_a_corpus_without_waves_stops_before_the_first_step(corpus, recipe, tmp_
 
 
 def test_training_records_without_any_mark_stop_too(marked, recipe, tmp_path):
-    with pytest.raises(ColumnMissing, match="expected a mark of a wave in at least one of the 2 training records"):
+    with pytest.raises(
+        ColumnMissing, match="expected a mark of a wave in at least one of the 2 training records"
+    ):
         fit(recipe(**DELINEATE), marked, tmp_path / "run", train=marked.index["record"].to_list()[2:4])

@@ -1,4 +1,4 @@
-"""What several augmentations share: where a signal may be changed, and how to read it between samples."""
+"""What several augmentations share: where a signal may be changed, how to read it between samples, and its waves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..errors import ShapeError
+
+WAVES = "waves"
+"""The column that goes with the signal: the class of each sample of each lead."""
+
+UNKNOWN, NONE, P, QRS, T = -1, 0, 1, 2, 3
 
 
 def present(batch: Batch) -> Tensor:
@@ -28,6 +33,35 @@ def read_between(signal: Tensor, position: Tensor) -> Tensor:
     high = (low + 1).clamp(max=signal.shape[-1] - 1)
     at_low = signal.gather(2, low)
     return at_low + weight * (signal.gather(2, high) - at_low)
+
+
+def waves_at(batch: Batch, position: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """The column of waves where the signal is read at `position` (B, T), of the nearest sample; empty without one.
+
+    Unknown where `valid`, bool (B, T), is False.
+    """
+    if WAVES not in batch.columns:
+        return {}
+    waves = batch.columns[WAVES]
+    nearest = (position + 0.5).floor().long().clamp(0, waves.shape[-1] - 1)
+    read = waves.gather(2, nearest[:, None, :].expand(-1, waves.shape[1], -1))
+    return {WAVES: torch.where(valid[:, None, :], read, torch.full_like(read, UNKNOWN))}
+
+
+def need_waves(batch: Batch, name: str) -> Tensor:
+    """The column of waves.
+
+    Raises
+    ------
+    ShapeError
+        The batch has none: the objective does not need any.
+    """
+    if WAVES not in batch.columns:
+        raise ShapeError(
+            f"augmentation '{name}': expected a batch with a column 'waves', got none; use it in an objective that "
+            "needs waves, such as 'delineate'"
+        )
+    return batch.columns[WAVES]
 
 
 def seconds(batch: Batch) -> Tensor:

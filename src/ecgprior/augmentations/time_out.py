@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from ..batch import Batch, BatchRandom
+from ._waves import NONE, WAVES
 from .base import Augmentation
 
 
@@ -31,10 +32,17 @@ class TimeOut(Augmentation):
         return self
 
     def __call__(self, batch: Batch, rng: BatchRandom) -> Batch:
-        """The samples stay valid: the encoder sees silence, not padding."""
+        """The samples stay valid: the encoder sees silence, not padding, and there is no wave in it."""
         n = batch.valid.sum(1, keepdim=True).to(torch.float32)
         length = n * (self.low + (self.high - self.low) * rng.uniform("share", 1))
         start = (n - length) * rng.uniform("start", 1)
         time = torch.arange(batch.signal.shape[-1], device=n.device, dtype=torch.float32)
         silent = (time >= start) & (time < start + length)
-        return batch.with_(signal=batch.signal.masked_fill(silent[:, None, :], 0.0))
+        waves = (
+            {WAVES: batch.columns[WAVES].masked_fill(silent[:, None, :], NONE)}
+            if WAVES in batch.columns
+            else {}
+        )
+        return batch.with_(
+            signal=batch.signal.masked_fill(silent[:, None, :], 0.0), columns=batch.columns | waves
+        )

@@ -74,7 +74,9 @@ def credits(names: Iterable[str]) -> list[dict[str, str | int]]:
     for name in sorted(counts):
         about: dict[str, str | int] = {"name": name, "n_records": counts[name]}
         if name in known:
-            about |= {key: getattr(source_class(name), key) for key in ("title", "licence", "url", "attribution")}
+            about |= {
+                key: getattr(source_class(name), key) for key in ("title", "licence", "url", "attribution")
+            }
         said.append(about)
     return said
 

@@ -116,7 +116,11 @@ def export_checkpoint(checkpoint: Checkpoint) -> bytes:
         "unit": config["unit"],
         "classes": list(checkpoint.classes),
         "waves_fs": checkpoint.fs * per_token / encoder.lead_stride,
-        "provenance": {"recipe_digest": digest_json(said.get("recipe")), "weights": config["files"][WEIGHTS], **origin},
+        "provenance": {
+            "recipe_digest": digest_json(said.get("recipe")),
+            "weights": config["files"][WEIGHTS],
+            **origin,
+        },
     }
     return export_waves(encoder, head, len(checkpoint.classes), metadata)
 

@@ -44,7 +44,14 @@ class FrontEnd(nn.Module):
         self.register_buffer("lowpass", _unit(kernel), persistent=False)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """`x` is 0 where `valid`, of the same shape and type, is 0; else it is 1."""
+        """`x` is 0 where `valid`, of the same shape and type, is 0; else it is 1.
+
+        In mixed precision it still computes in single: a small wave on a large baseline needs the digits.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            return self._cleaned(x, valid)
+
+    def _cleaned(self, x: Tensor, valid: Tensor) -> Tensor:
         n = valid.sum(2, keepdim=True).clamp(min=1)
         x = (x - x.sum(2, keepdim=True) / n) * valid
         x = (x - self._baseline(x, valid)) * valid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Annotated, Any
 
 import torch
@@ -21,17 +22,25 @@ class View:
     steps : sequence of dict
         ``{name = "time_out", probability = 0.5, high = 0.3}``: the augmentation's file, the chance that a
         window gets it (default 1), and its settings.
+    columns : set of str or None
+        What the batches hold: the objective's ``needs``; None = not said.
 
     Raises
     ------
     UnknownName
         No such augmentation.
     RecipeError
-        A setting that it does not have, or a probability outside 0…1.
+        A setting that it does not have, a probability outside 0…1, or a need that is not met.
     """
 
-    def __init__(self, steps: tuple[dict[str, Any], ...]) -> None:
+    def __init__(self, steps: tuple[dict[str, Any], ...], columns: Set[str] | None = None) -> None:
         self.steps = [_build(dict(step)) for step in steps]
+        for (_, augmentation), step in zip(self.steps, steps):
+            if columns is not None and (missing := augmentation.needs - columns):
+                raise RecipeError(
+                    f"augmentation '{step['name']}' needs {', '.join(sorted(missing))}: expected an objective that "
+                    "needs the same, such as 'delineate'"
+                )
 
     def __call__(self, batch: Batch, rng: BatchRandom) -> Batch:
         """A changed batch of the same shapes; the given one is left alone."""
@@ -61,7 +70,10 @@ def _some(augmentation: Augmentation, batch: Batch, rng: BatchRandom, chosen: to
     if not len(rows):
         return batch
     part = batch.with_(
-        **{name: getattr(batch, name)[rows] for name in ("signal", "lead_mask", "valid", "row", "start", "patient")},
+        **{
+            name: getattr(batch, name)[rows]
+            for name in ("signal", "lead_mask", "valid", "row", "start", "patient")
+        },
         labels=None if batch.labels is None else batch.labels[rows],
         next=None,
         columns={name: column[rows] for name, column in batch.columns.items()},

@@ -71,7 +71,9 @@ class Delineate(Objective):
     def __init__(self, encoder: Encoder, config: Config, labels: tuple[str, ...] = ()) -> None:
         super().__init__(encoder, config, labels)
         if not isinstance(encoder, LeadEncoder):
-            raise RecipeError(f"delineate: expected an encoder with tokens a lead, got {type(encoder).__name__}")
+            raise RecipeError(
+                f"delineate: expected an encoder with tokens a lead, got {type(encoder).__name__}"
+            )
         if encoder.lead_stride % config.per_token:
             raise RecipeError(
                 f"per_token: expected a divisor of the encoder's {encoder.lead_stride} samples a token, "
@@ -80,7 +82,7 @@ class Delineate(Objective):
         if min(config.class_weight) < 0:
             raise RecipeError(f"class_weight: expected no number below 0, got {config.class_weight}")
         self.classifier = nn.Linear(encoder.dim, config.per_token * len(CLASSES))
-        self.view = View(config.augmentations)
+        self.view = View(config.augmentations, self.needs)
         self.register_buffer("class_weight", torch.tensor(config.class_weight), persistent=False)
 
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
@@ -98,7 +100,9 @@ class Delineate(Objective):
         logits = self.classifier(tokens).unflatten(3, (-1, len(CLASSES))).flatten(2, 3)
         wide = torch.promote_types(logits.dtype, torch.float32)
         moments = F.log_softmax(logits.to(wide), 3)
-        log_p = moments.repeat_interleave(encoder.lead_stride // self.config.per_token, 2)[:, :, : waves.shape[2]]
+        log_p = moments.repeat_interleave(encoder.lead_stride // self.config.per_token, 2)[
+            :, :, : waves.shape[2]
+        ]
         known = waves >= 0
         target = waves.clamp(min=0).long()
         weight = self.class_weight.to(wide)[target] * known

@@ -56,7 +56,7 @@ class SimCLR(Objective):
     def __init__(self, encoder: Encoder, config: Config, labels: tuple[str, ...] = ()) -> None:
         super().__init__(encoder, config, labels)
         self.projector = projector(encoder.dim, config.hidden or encoder.dim, config.projection)
-        self.view = View(config.augmentations)
+        self.view = View(config.augmentations, self.needs)
 
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """Mean NT-Xent over this process' windows, negatives from all processes."""

@@ -74,7 +74,7 @@ class Supervised(Objective):
         super().__init__(encoder, config, labels)
         self.classifier = nn.Linear(encoder.dim, len(labels))
         self.dropout = nn.Dropout(config.dropout)
-        self.view = View(config.augmentations)
+        self.view = View(config.augmentations, self.needs)
         weight = torch.ones(len(labels))
         if not isinstance(config.positive_weight, str):
             if len(config.positive_weight) != len(labels):

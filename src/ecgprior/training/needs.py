@@ -20,7 +20,12 @@ _MADE_BY = {
 }
 _INTERFACES: tuple[tuple[str, type[Encoder], str, str], ...] = (
     ("token_mask", TokenEncoder, "masks tokens: expected an encoder with a token interface", "transformer"),
-    ("lead_tokens", LeadEncoder, "looks at single leads: expected an encoder with tokens a lead", "lead_unet"),
+    (
+        "lead_tokens",
+        LeadEncoder,
+        "looks at single leads: expected an encoder with tokens a lead",
+        "lead_unet",
+    ),
 )
 
 

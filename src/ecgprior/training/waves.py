@@ -53,9 +53,7 @@ class WaveMaps:
             raise ColumnMissing(absent(corpus))
         names = corpus.index["record"].gather(store.rows)
         self.simulated = (corpus.index["source"].gather(store.rows) == _SIMULATED).to_numpy()
-        self._maps = [
-            np.full((len(store.leads), int(n)), UNKNOWN, np.int8) for n in store.n_samples.tolist()
-        ]
+        self._maps = [np.full((len(store.leads), int(n)), UNKNOWN, np.int8) for n in store.n_samples.tolist()]
         place = {name: i for i, name in enumerate(names)}
         lead_of = {name: i for i, name in enumerate(store.leads)}
         wanted = marks.filter(pl.col("record").is_in(list(place)) & pl.col("lead").is_in(list(lead_of)))
@@ -70,7 +68,9 @@ class WaveMaps:
         """Whether any sample of these records is known."""
         return any((self._maps[position] != UNKNOWN).any() for position in positions.tolist())
 
-    def cut(self, positions: NDArray[np.int64], starts: NDArray[np.int64], samples: int) -> Mapping[str, Tensor]:
+    def cut(
+        self, positions: NDArray[np.int64], starts: NDArray[np.int64], samples: int
+    ) -> Mapping[str, Tensor]:
         """The columns of a batch of windows of `samples` from `starts`.
 
         Returns
@@ -149,7 +149,12 @@ def stretches(marks: pl.DataFrame, factor: float) -> pl.DataFrame:
     here, after = pl.col("symbol"), pl.col("next")
     rising, falling = (here == "(") & after.is_in(list(WAVE_OF)), here.is_in(list(WAVE_OF)) & (after == ")")
     between = (here == ")") & (after == "(")
-    wave = pl.when(rising).then(after).otherwise(here).replace_strict(WAVE_OF, default=NONE, return_dtype=pl.Int8)
+    wave = (
+        pl.when(rising)
+        .then(after)
+        .otherwise(here)
+        .replace_strict(WAVE_OF, default=NONE, return_dtype=pl.Int8)
+    )
     inside = [pl.col("sample").ceil(), pl.col("until").floor()]
     outside = [pl.col("sample").floor() + 1, pl.col("until").ceil() - 1]
     first, last = (pl.when(between).then(out).otherwise(own) for own, out in zip(inside, outside))

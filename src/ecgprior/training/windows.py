@@ -137,7 +137,9 @@ class WindowStore:
 class SampleColumns(Protocol):
     """What can be cut at the same places as the signal: :class:`~ecgprior.training.waves.WaveMaps`."""
 
-    def cut(self, positions: NDArray[np.int64], starts: NDArray[np.int64], samples: int) -> Mapping[str, Tensor]:
+    def cut(
+        self, positions: NDArray[np.int64], starts: NDArray[np.int64], samples: int
+    ) -> Mapping[str, Tensor]:
         """Columns of a batch of windows."""
 
 

@@ -44,7 +44,11 @@ def test_a_delineator_takes_any_leads_and_gives_probabilities(tmp_path):
     assert said["classes"] == ["none", "P", "QRS", "T"] and said["waves_fs"] == 250.0 and said["unit"] == "mV"
     assert said["preprocessing"]["fs"] == 250.0 and "leads" not in said["preprocessing"]
     origin = said["provenance"]
-    assert origin["sources"] == SAID["sources"] and origin["corpus"] == "c0ffee" and len(origin["recipe_digest"]) == 64
+    assert (
+        origin["sources"] == SAID["sources"]
+        and origin["corpus"] == "c0ffee"
+        and len(origin["recipe_digest"]) == 64
+    )
     model, rng = load(path), np.random.default_rng(0)
     for n_leads, time in ((12, 640), (1, 250), (3, 333)):
         signal = rng.normal(size=(2, n_leads, time)).astype(np.float32)
@@ -80,5 +84,11 @@ def test_a_head_on_leads_needs_an_encoder_with_leads(tmp_path):
     head = torch.nn.Linear(encoder.dim, 4)
     with pytest.raises(CheckpointError, match="needs an encoder that has them, got XResNet1d"):
         save_checkpoint(
-            tmp_path / "c", encoder, Preprocessing(fs=250.0), seconds=2, head=head, labels="abcd", reads="lead_tokens"
+            tmp_path / "c",
+            encoder,
+            Preprocessing(fs=250.0),
+            seconds=2,
+            head=head,
+            labels="abcd",
+            reads="lead_tokens",
         )

@@ -74,9 +74,7 @@ def command(
         typer.echo(f"checkpoint: {checkpoint}")
 
 
-def _parts(
-    path: Path | None, test_fold: int | None, corpus: "Corpus", all_but_test: bool
-) -> dict[str, Any]:
+def _parts(path: Path | None, test_fold: int | None, corpus: "Corpus", all_but_test: bool) -> dict[str, Any]:
     """Training and validation records of a fold file, checked for leaks, and what the checkpoint says of it."""
     from ...corpus.splits import Split, check_leaks
     from ...errors import CorpusError
