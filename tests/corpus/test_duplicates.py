@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from ecgprior.corpus.duplicates import CANDIDATE, correlation, groups, overlap, sketch, twins
+from ecgprior.corpus.duplicates import CANDIDATE, correlation, groups, overlap, profile, project, sketch, twins
 from ecgprior.record.filters import resample_array
 from ecgprior.record.record import LEADS
 
@@ -211,3 +211,12 @@ def test_groups_overlap_and_twins(ecg):
 def test_very_many_equal_records_cost_little(ecg):
     sketches = np.repeat(np.array([sketch(ecg(i).signal, 500, LEADS) for i in range(2)]), 20_000, axis=0)
     assert np.unique(groups(sketches)).tolist() == [0, 20_000]
+
+
+def test_many_are_projected_at_once_as_one_by_one(ecg):
+    signals = [ecg(number).signal for number in range(5)] + [np.zeros_like(ecg(1).signal)]
+    leads = ecg(1).leads
+    together = project(np.stack([profile(signal, 500) for signal in signals]), leads)
+    alone = np.stack([sketch(signal, 500, leads) for signal in signals])
+    assert np.abs(together.astype(int) - alone).max() <= 1  # a sum in another order may round the other way
+    assert not together[-1].any() and together[:-1].any(axis=1).all()

@@ -60,13 +60,23 @@ def sketch(signal: NDArray[np.float32], fs: float, leads: Sequence[str]) -> NDAr
     ndarray, int8, (64,)
         All 0 for a record without any change in it.
     """
+    return project(profile(signal, fs)[None], leads)[0]
+
+
+def profile(signal: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
+    """What of a recording is projected: float32 (L * 250,), each lead's slope without its gain; 0 without change."""
     slope = _filtered(signal, fs, _SKETCH_RATE, derivative=True)
     norm = np.sqrt(np.einsum("lt,lt->l", slope, slope))
-    if not norm.max(initial=0.0) > 1e-9:
-        return np.zeros(SIZE, np.int8)
-    slope /= (norm + _FAINT * norm.max())[:, None]
-    value = slope.reshape(-1) @ _directions(tuple(leads))
-    return np.rint(value * (127 / np.abs(value).max())).astype(np.int8)
+    largest = norm.max(initial=0.0)
+    slope /= (norm + _FAINT * largest)[:, None] if largest > 1e-9 else np.float32(np.inf)
+    return slope.reshape(-1)
+
+
+def project(profiles: NDArray[np.float32], leads: Sequence[str]) -> NDArray[np.int8]:
+    """Sketches of many profiles of the same leads, in one matrix product: (N, L * 250) → int8 (N, 64)."""
+    value = profiles @ _directions(tuple(leads))
+    largest = np.abs(value).max(axis=1, keepdims=True)
+    return np.rint(value * (127 / np.where(largest > 0, largest, np.inf))).astype(np.int8)
 
 
 def correlation(a: NDArray[np.float32], fs_a: float, b: NDArray[np.float32], fs_b: float) -> float:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ..errors import CorpusError, EcgpriorError, LeadMissing, describe, nearest
 from ..jobs import Progress, run_jobs
@@ -34,7 +35,7 @@ from ._plan import Plan, check_folder, gather, locked, write_plan
 from ._shard_files import ShardWriter, shard_name
 from ._write import lists, write_frame, writing
 from .catalog import open_source
-from .duplicates import SIZE, sketch
+from .duplicates import SIZE, profile, project
 from .shards import Corpus, check_leads
 from .sources.base import Source
 from .tables import annotation_rows
@@ -218,6 +219,7 @@ def prepare_part(part: Part) -> tuple[int, int]:
     """Write one part; returns how many records it has, and how many of them were rejected."""
     entries: list[dict[str, Any]] = []
     marks: list[pl.DataFrame] = []
+    profiles: list[NDArray[np.float32]] = []
     with writing(part.folder):
         with atomic_open(part.folder / shard_name(part.number), "wb", sync=False) as file:
             writer = ShardWriter(file, part.leads)
@@ -227,26 +229,33 @@ def prepare_part(part: Part) -> tuple[int, int]:
                     entries.append({"record": name, "reason": loaded})
                     continue
                 record, rate = loaded
-                entry = _store(record, writer)
+                entry = writer.add(record.signal)
+                if entry is None:
+                    reason = "all leads are absent: expected at least one sample that is a number"
+                    entries.append({"record": name, "reason": reason})
+                    continue
+                profiles.append(profile(record.signal, part.fs))
                 entries.append({"record": name, "shard": part.number, "fs_source": rate} | entry)
-                if record.annotations is not None and "reason" not in entry:
+                if record.annotations is not None:
                     marks.append(annotation_rows(name, record.annotations))
         if marks:
             write_frame(marks_path(part.folder, part.number), pl.concat(marks), sync=False)
-        write_frame(part_path(part.folder, part.number), _part_table(entries), sync=False)
+        write_frame(
+            part_path(part.folder, part.number), _part_table(entries, profiles, part.leads), sync=False
+        )
     return len(entries), sum("reason" in entry for entry in entries)
 
 
-def _part_table(entries: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """The part's index, column by column: far less work than row by row."""
+def _part_table(
+    entries: Sequence[dict[str, Any]], profiles: Sequence[NDArray[np.float32]], leads: tuple[str, ...]
+) -> pl.DataFrame:
+    """The part's index, column by column: far less work than row by row; `profiles` are those of what was stored."""
     columns: dict[str, list[Any]] = {
         name: [entry.get(name) for entry in entries] for name in PART_COLUMNS if name != "fingerprint"
     }
-    stored = [number for number, entry in enumerate(entries) if "fingerprint" in entry]
-    prints = np.zeros((len(stored), SIZE), np.int8)
-    place: list[int | None] = [None] * len(entries)
-    for row, number in enumerate(stored):
-        prints[row], place[number] = entries[number]["fingerprint"], row
+    prints = project(np.stack(profiles), leads) if profiles else np.zeros((0, SIZE), np.int8)
+    number = iter(range(len(profiles)))
+    place = [None if "reason" in entry else next(number) for entry in entries]
     fingerprint = pl.Series("fingerprint", prints, PART_COLUMNS["fingerprint"])
     return pl.DataFrame(
         [
@@ -280,10 +289,3 @@ def _load(source: Source, path: str, fs: float, leads: tuple[str, ...]) -> tuple
             return resample(record, fs), rate
     except _UNREADABLE as error:
         return describe(error) if isinstance(error, EcgpriorError) else f"{type(error).__name__}: {error}"
-
-
-def _store(record: Record, writer: ShardWriter) -> dict[str, Any]:
-    entry = writer.add(record.signal)
-    if entry is None:
-        return {"reason": "all leads are absent: expected at least one sample that is a number"}
-    return entry | {"fingerprint": sketch(record.signal, record.fs, record.leads)}
