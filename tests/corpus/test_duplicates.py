@@ -5,7 +5,16 @@ import hashlib
 import numpy as np
 import pytest
 
-from ecgprior.corpus.duplicates import CANDIDATE, correlation, groups, overlap, profile, project, sketch, twins
+from ecgprior.corpus.duplicates import (
+    CANDIDATE,
+    correlation,
+    groups,
+    overlap,
+    profile,
+    project,
+    sketch,
+    twins,
+)
 from ecgprior.record.filters import resample_array
 from ecgprior.record.record import LEADS
 
