@@ -22,7 +22,9 @@ def trace(shapes, at, n=4000):
     time = np.arange(n)
     signal = np.zeros(n)
     for shape, r in zip(shapes, at):
-        signal += np.exp(-0.5 * ((time - r) / 3) ** 2) if shape == "n" else -np.exp(-0.5 * ((time - r) / 9) ** 2)
+        signal += (
+            np.exp(-0.5 * ((time - r) / 3) ** 2) if shape == "n" else -np.exp(-0.5 * ((time - r) / 9) ** 2)
+        )
     width = np.array([20 if shape == "n" else 40 for shape in shapes])
     at = np.asarray(at, float)
     return signal[None].astype(np.float32), at, at - width / 2, at + width / 2

@@ -23,7 +23,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 _BEFORE_S, _AFTER_S, _LAG_S = 0.080, 0.120, 0.024
-_STEP_HZ = 250.0  # shapes are compared at about this rate
+_STEP_HZ = 125.0  # shapes are compared at about this rate
 _ALIKE = 0.80  # correlation below which a shape is another one
 _LARGE = 2.0  # or its size, as a factor
 _EARLY, _LATE = 0.85, 1.30  # RR before the beat as a part of the local median
@@ -91,7 +91,7 @@ def beat_kinds(
     with np.errstate(invalid="ignore"):
         other = (shapes.correlation < _ALIKE) | (shapes.size > _LARGE)
         alike = ~other & np.isfinite(width)
-        usual = np.median(width[alike]) if alike.any() else np.nan
+        usual = _middle(width[alike])
         wide = (width >= _WIDE_S) & (width >= usual + _WIDER_S)
         ratio = _rr_ratio(r)
         odd = other & ((ratio < _EARLY) | (ratio > _LATE) | wide)
@@ -123,7 +123,9 @@ def compare_beats(
     lag = max(1, round(_LAG_S * fs / step))
     n_before, n_after = (max(2, round(s * fs / step)) for s in (_BEFORE_S, _AFTER_S))
     grid = step * np.arange(-n_before, n_after + 1)
-    chosen = np.unique(np.linspace(0, n_beats - 1, min(n_beats, _EXAMPLES)).round().astype(np.int64))
+    chosen = np.arange(n_beats)
+    if n_beats > _EXAMPLES:
+        chosen = np.linspace(0, n_beats - 1, _EXAMPLES).round().astype(np.int64)
     examples, _ = _unit(_cut(signal_mv, at[chosen], grid))
     template = _dominant(examples, None if width_s is None else width_s[chosen])
     wide_grid = step * np.arange(-n_before - lag, n_after + lag + 1)
@@ -133,7 +135,7 @@ def compare_beats(
         shift[part], best[part], size[part] = _fit(_cut(signal_mv, at[part], wide_grid), template, lag)
     known = best > -np.inf
     usual = known & (best >= _ALIKE)
-    reference = np.median(size[usual]) if usual.any() else np.nan
+    reference = _middle(size[usual])
     moved = np.clip(at + np.round(step * shift).astype(np.int64), 0, signal_mv.shape[1] - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Shapes(moved, np.where(known, best, np.nan), np.where(known, size / reference, np.nan))
@@ -164,10 +166,11 @@ def _dominant(examples: NDArray[np.float32], width_s: NDArray[np.float64] | None
     if width_s is not None and second.sum() >= 0.5 * first.sum():
         known = np.isfinite(width_s)
         if (first & known).any() and (second & known).any():
-            narrower = np.median(width_s[first & known]) - np.median(width_s[second & known])
+            narrower = _middle(width_s[first & known]) - _middle(width_s[second & known])
             first = second if narrower > _WIDER_S else first
-    chosen = examples[first] if first.any() else examples
-    return _unit(np.median(chosen, axis=0)[None])[0][0]
+    chosen = np.sort(examples[first] if first.any() else examples, axis=0)
+    n = len(chosen)
+    return _unit(0.5 * (chosen[(n - 1) // 2] + chosen[n // 2])[None])[0][0]
 
 
 def _fit(
@@ -205,7 +208,15 @@ def _running(values: NDArray[np.float32], width: int) -> NDArray[np.float64]:
 def _rr_ratio(r: NDArray[np.float64]) -> NDArray[np.float64]:
     """The interval before each beat over the median of up to nine around it; NaN for the first."""
     rr = np.diff(r)
-    around = np.pad(rr, 4, mode="reflect") if len(rr) > 4 else np.broadcast_to(rr, (9, len(rr))).ravel()
-    local = np.median(sliding_window_view(around, 9), axis=1) if len(rr) > 4 else np.full(len(rr), np.median(rr))
+    if len(rr) > 4:
+        around = np.sort(sliding_window_view(np.pad(rr, 4, mode="reflect"), 9), axis=1)[:, 4]
+    else:
+        around = np.full(len(rr), _middle(rr))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.concatenate([[np.nan], rr / local])
+        return np.concatenate([[np.nan], rr / around])
+
+
+def _middle(x: NDArray[np.float64]) -> float:
+    """Median of a few numbers, NaN of none."""
+    ordered, n = np.sort(x), len(x)
+    return float(0.5 * (ordered[(n - 1) // 2] + ordered[n // 2])) if n else np.nan

@@ -44,9 +44,7 @@ class Deflections:
     r_until: Array
 
 
-def deflections(
-    beat: Array, fs: float, onset: Array, offset: Array, noise: Array
-) -> Deflections:
+def deflections(beat: Array, fs: float, onset: Array, offset: Array, noise: Array) -> Deflections:
     """Measure the deflections of a median beat.
 
     Parameters
@@ -60,7 +58,9 @@ def deflections(
         Standard deviation of what noise is left in `beat`.
     """
     known = np.isfinite(beat).all(axis=1) & np.isfinite(onset) & np.isfinite(offset)
-    beat, onset, offset = (np.where(known[:, None] if a.ndim == 2 else known, a, 0) for a in (beat, onset, offset))
+    beat, onset, offset = (
+        np.where(known[:, None] if a.ndim == 2 else known, a, 0) for a in (beat, onset, offset)
+    )
     index = np.arange(beat.shape[1])
     inside = (index >= np.round(onset)[:, None]) & (index <= np.round(offset)[:, None])
     least = np.maximum(LEAST_MV, 3 * np.nan_to_num(noise))[:, None]
@@ -71,12 +71,14 @@ def deflections(
     order = np.arange(1, _MOST + 1)
     first = sign[np.arange(len(beat)), np.argmax(number == 1, axis=1)]  # of the first deflection; 0 = none
     positive = (order % 2 == 1) == (first > 0)[:, None]
-    positive &= (height > 0)
+    positive &= height > 0
     first_r = np.where(positive.any(axis=1), np.argmax(positive, axis=1) + 1, 0)[:, None]
     q = (order == 1) & (first < 0)[:, None] & (first_r > 0)
     s = ~positive & (height > 0) & (order > first_r)
     r_prime = positive & (order > first_r) & (first_r > 0)
-    pick = lambda which, of: np.where(which.any(1), np.take_along_axis(of, _largest(which, height), 1)[:, 0], 0)  # noqa: E731
+    pick = lambda which, of: np.where(
+        which.any(1), np.take_along_axis(of, _largest(which, height), 1)[:, 0], 0
+    )  # noqa: E731
     nan = lambda a: np.where(known, a, np.nan)  # noqa: E731
     main = (number == _largest(positive, height) + 1) & positive.any(axis=1)[:, None] & (beat > 0)
     peak = np.argmax(np.where(main, beat, -np.inf), axis=1)

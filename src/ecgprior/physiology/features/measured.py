@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...record.beats import Delineation
+from .atria import FWaves, f_waves
 from .entry import Feature
 from .likeness import adjacent_correlation
 from .per_beat import AMPLITUDES, INTERVALS, QUANTITIES, BeatValues, measure_beats
@@ -20,7 +21,10 @@ from .statistics import RowStatistics, row_statistics
 Array = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
-_WAVE = {q: "P" if q[:2] in ("pr", "p_") else "T" if q[:2] in ("qt", "t_", "tp", "be") else "QRS" for q in QUANTITIES}
+_WAVE = {
+    q: "P" if q[:2] in ("pr", "p_") else "T" if q[:2] in ("qt", "t_", "tp", "be") else "QRS"
+    for q in QUANTITIES
+}
 
 _LARGEST_MV = 1000.0
 
@@ -196,7 +200,9 @@ class Measured:
             absent = ~seen[:, place] & (~seen[0, place] if amplitude else True)
             code = np.full(len(no_lead), Reason.NO_SIGNAL if amplitude else Reason.NO_EDGE)
             if quantity == "beat_qtc_ms":  # QT is there, no RR before it
-                code = np.where(np.isfinite(self.statistics.median[QUANTITIES.index("qt_ms")]), Reason.FEW_BEATS, code)
+                code = np.where(
+                    np.isfinite(self.statistics.median[QUANTITIES.index("qt_ms")]), Reason.FEW_BEATS, code
+                )
             code = np.where(self._raw_known[row], Reason.IMPLAUSIBLE, code)
             if wave != "QRS":
                 code = np.where(absent, Reason.NO_P if wave == "P" else Reason.NO_T, code)
@@ -213,6 +219,11 @@ class Measured:
     def nn_ms(self) -> Array:
         """Intervals between two usual beats that follow each other, in order."""
         return self.beats.rr_ms[self.usual[1:] & self.usual[:-1]] if self.n_beats > 1 else np.zeros(0)
+
+    @cached_property
+    def f_waves(self) -> FWaves:
+        """The atria between T and QRS."""
+        return f_waves(self)
 
     @cached_property
     def rr_statistics(self) -> RowStatistics:
@@ -239,7 +250,5 @@ def _believed(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     return signal if fine.all() else np.where(fine, signal, np.float32(np.nan))
 
 
-_LIMITS = tuple(
-    np.array([FEATURES[q].plausible[side] for q in QUANTITIES])[:, None, None] for side in (0, 1)
-)
+_LIMITS = tuple(np.array([FEATURES[q].plausible[side] for q in QUANTITIES])[:, None, None] for side in (0, 1))
 assert set(INTERVALS) | set(AMPLITUDES) <= set(FEATURES)

@@ -16,7 +16,12 @@ _MARGIN_S, _FARTHEST_S = 0.010, 0.4
 
 
 def median_deflections(
-    signal: NDArray[np.float32], fs: float, marks: Array, at: Array, usual: NDArray[np.bool_], zero: tuple[Array, ...]
+    signal: NDArray[np.float32],
+    fs: float,
+    marks: Array,
+    at: Array,
+    usual: NDArray[np.bool_],
+    zero: tuple[Array, ...],
 ) -> tuple[Deflections, Array]:
     """Q, R, S and R′ of each lead's median beat, and until when after `at` a usual beat's R lasts.
 
@@ -59,4 +64,6 @@ def median_deflections(
     beat[~np.isfinite(marks[1:, chosen, 1, 1]).any(axis=1)] = np.nan
     left = noise * 1.2533 / np.sqrt(len(chosen))  # of a median of so many
     found = deflections(beat, fs, edges[1:, 0] - first, edges[1:, 2] - first, left)
-    return found, np.where(found.r_until >= 0, found.r_until + first, np.where(np.isnan(found.r_until), np.nan, -np.inf))
+    return found, np.where(
+        found.r_until >= 0, found.r_until + first, np.where(np.isnan(found.r_until), np.nan, -np.inf)
+    )

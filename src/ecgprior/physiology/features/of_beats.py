@@ -19,7 +19,14 @@ _STATISTICS = {
 
 
 def per_beat_entries(
-    name: str, unit: str, of: str, source: str, plausible: tuple[float, float], block: str, *, physioclr: bool = True
+    name: str,
+    unit: str,
+    of: str,
+    source: str,
+    plausible: tuple[float, float],
+    block: str,
+    *,
+    physioclr: bool = True,
 ) -> tuple[Feature, ...]:
     """Entries ``name``, ``name_mean``, ``name_sd``, ``name_iqr``, for the record and for each lead.
 

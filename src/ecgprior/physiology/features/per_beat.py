@@ -125,7 +125,9 @@ def measure_beats(signal: NDArray[np.float32], fs: float, delineation: Delineati
 def _r_samples(marks: Array, n_samples: int) -> Array:
     """R of each beat from the global marks, brought into the record; a peak that is not known lies mid-QRS."""
     edges = marks[:, 1, [0, 2]]
-    middle = np.where(np.isnan(edges).any(axis=1), np.where(np.isnan(edges), 0, edges).sum(1), edges.mean(axis=1))
+    middle = np.where(
+        np.isnan(edges).any(axis=1), np.where(np.isnan(edges), 0, edges).sum(1), edges.mean(axis=1)
+    )
     r = np.where(np.isfinite(marks[:, 1, 1]), marks[:, 1, 1], middle)
     return np.clip(np.nan_to_num(r), 0, n_samples - 1)
 
@@ -176,7 +178,9 @@ def _qrs(
     inside = grid <= np.round(offset)[:, None] - np.round(onset)[:, None]
     above = x - (level[..., None] + slope[..., None] * grid)
     known = (np.isfinite(above) | ~inside).all(axis=-1) & np.isfinite(length)
-    top = np.where(known, np.where(inside & (grid <= np.round(r_until)[..., None]), above, 0.0).max(axis=-1), np.nan)
+    top = np.where(
+        known, np.where(inside & (grid <= np.round(r_until)[..., None]), above, 0.0).max(axis=-1), np.nan
+    )
     step = max(1, round(_SLOPE_S * fs))
     if n + 2 <= step:
         return np.maximum(top, 0), np.full_like(top, np.nan)

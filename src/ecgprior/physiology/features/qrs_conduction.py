@@ -55,7 +55,9 @@ def _of_leads(names: tuple[str, ...], leads: tuple[str, ...]) -> tuple[str, ...]
     return tuple(f"{name}.{lead}" for name in names for lead in leads)
 
 
-def _deflection(name: str, unit: str, definition: str, plausible: tuple[float, float], attribute: str) -> Feature:
+def _deflection(
+    name: str, unit: str, definition: str, plausible: tuple[float, float], attribute: str
+) -> Feature:
     return Feature(
         name, unit, definition, _CSE if "notch" not in name and "prime" not in name else _AHA, plausible,
         "voltage_axis" if unit == "mV" and attribute in ("q_mv", "s_mv") else _BLOCK,

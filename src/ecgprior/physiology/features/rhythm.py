@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .entry import Feature
 from .reasons import Reason
+from .statistics import row_statistics
 
 if TYPE_CHECKING:
     from .measured import Measured
@@ -23,6 +24,7 @@ _TASK_FORCE = "Task Force of ESC and NASPE 1996, Circulation 93:1043"
 _PHYSIOCLR = "PhysioCLR feature vector"
 _CUT_OFF_S = 0.25  # a P this close to the record's beginning may lie before it
 _ENTROPY_OF = 1000
+_NEAR_MS = 30.0
 
 
 def _rr(m: Measured, which: str) -> float:
@@ -64,6 +66,21 @@ def sample_entropy(x: Array, part: float = 0.2) -> float:
     one, two = near[:-1, :-1], near[:-1, :-1] & near[1:, 1:]
     n_one, n_two = one.sum() - len(one), two.sum() - len(two)
     return float(-np.log(n_two / n_one)) if n_two else np.nan
+
+
+def coefficient_of_sample_entropy(x: Array) -> float:
+    """Sample entropy (m = 1) as a density, less the logarithm of the mean interval: regular ≪ −1.5, fibrillation above.
+
+    Alike = within 30 ms, or as much more as makes five successions alike. NaN with fewer than 8 intervals.
+    """
+    x = x[:_ENTROPY_OF]
+    if len(x) < 8:
+        return np.nan
+    pairs = np.triu_indices(len(x) - 1, 1)
+    apart = np.abs(x[:, None] - x)
+    one, two = apart[:-1, :-1][pairs], np.maximum(apart[:-1, :-1], apart[1:, 1:])[pairs]
+    r = max(_NEAR_MS, float(np.partition(two, 4)[4])) + 1e-9
+    return float(np.log((one <= r).sum() / (two <= r).sum()) + np.log(2 * r / x.mean()))
 
 
 def _p_presence(m: Measured) -> Array:
@@ -115,8 +132,9 @@ def _dissociation(m: Measured) -> float:
 
 
 def _spread(x: Array) -> float:
-    quartiles = np.percentile(x, [25, 50, 75])
-    return float((quartiles[2] - quartiles[0]) / quartiles[1]) if quartiles[1] > 0 else np.inf
+    """Interquartile range over median."""
+    found = row_statistics(x)
+    return float(found.iqr / found.median) if found.median > 0 else np.inf
 
 
 _RR_MS = (150.0, 10_000.0)
@@ -164,6 +182,11 @@ ENTRIES = (
         lambda m: sample_entropy(m.nn_ms), otherwise=_FEW,
     ),
     Feature(
+        "rr_cosen", "1", "Coefficient of sample entropy of the NN intervals, for records as short as 10 s; at least 8 intervals.",
+        "Lake & Moorman 2011, Am J Physiol 300:H319", (-10, 5), "rhythm",
+        lambda m: coefficient_of_sample_entropy(m.nn_ms), otherwise=_FEW,
+    ),
+    Feature(
         "ectopic_share", "1",
         "Part of the beats that are not usual in shape and time (kind V); of supraventricular ones see rr_short_share.",
         "physiology/ectopy.py", (0, 1), "rhythm",
@@ -189,6 +212,17 @@ ENTRIES = (
         "(SD ≥ 80 ms); else 0. At least five P and five QRS.",
         "Surawicz & Knilans, Chou's Electrocardiography, ch. 17 (sign); thresholds ours", (0, 1), "rhythm",
         _dissociation, otherwise=Reason.NO_P,
+    ),
+    *(
+        Feature(
+            f"f_wave_{what}", unit, definition, "physiology/features/atria.py, after Stridh & Sörnmo 2001, IEEE Trans Biomed Eng 48:105",
+            plausible, "rhythm", lambda m, of=of: getattr(m.f_waves, of), otherwise=Reason.LITTLE_TQ,
+        )
+        for what, unit, definition, plausible, of in (
+            ("mv", "mV", "Root mean square of the signal between T and QRS without P (II, III, aVF, V1): f waves, or noise.", (0, 3), "size_mv"),
+            ("hz", "Hz", "Frequency, 3 … 9 Hz, whose sinusoid and octave explain most of that signal.", (3, 9), "frequency_hz"),
+            ("regularity", "1", "Part of that signal's variance that they explain: near 1 in flutter, low in fibrillation and noise.", (0, 1), "regularity"),
+        )
     ),
 )  # fmt: skip
 
