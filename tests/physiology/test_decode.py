@@ -220,6 +220,19 @@ def test_a_doubtful_qrs_beside_a_sure_one_is_dropped_and_alone_it_stays():
     np.testing.assert_allclose(found.global_[:, QRS, 1], [500, 900], atol=1)
 
 
+def test_an_unsure_qrs_must_stand_out_of_the_trace_or_belong_to_a_fast_run():
+    slow, fast = scene(r=(500, 1200, 1900)), scene(r=range(500, 1500, 110))
+    for points, beats in ((slow, 0), (fast, 10)):
+        points[:, :, [P, T]] = np.nan
+        p = probabilities(points)
+        noise = np.random.default_rng(3).standard_normal((12, 2 * N)).astype(np.float32)
+        sure = decode(p, noise)
+        assert len(sure.global_) == points.shape[1]
+        p[:, 2] *= 0.9
+        assert len(decode(p, noise).global_) == beats
+        assert len(decode(p, 0.05 * noise + traces(points)).global_) == points.shape[1]
+
+
 def test_the_heaviest_t_is_taken_and_none_far_from_the_qrs():
     points = scene(r=(500,))
     more = np.full((12, 2, 3, 3), np.nan)

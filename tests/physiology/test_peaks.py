@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgprior.physiology.peaks import lead_peaks, smooth, vector_peaks
+from ecgprior.physiology.peaks import lead_peaks, prominence, smooth, vector_peaks
 
 
 def bump(n, centre, width, height):
@@ -55,3 +55,24 @@ def test_smooth_is_a_centred_mean_that_holds_the_ends():
     wide = np.pad(x, ((0, 0), (2, 2)), mode="edge")
     expected = np.stack([np.convolve(row, np.full(5, 0.2), "valid") for row in wide])
     np.testing.assert_allclose(smooth(x, 5), expected, rtol=1e-5)
+
+
+def test_a_qrs_stands_out_and_a_piece_of_noise_does_not():
+    rng = np.random.default_rng(0)
+    signal = 0.02 * rng.standard_normal((3, 2500))
+    signal[1:] += bump(2500, 1000, 5, 1.0)
+    smoothed = smooth(signal.astype(np.float32), 5)
+    onset, offset = np.array([985.0, 400]), np.array([1015.0, 430])
+    found = prominence(smoothed, np.array([False, True, True]), onset, offset)
+    assert found[0] > 15 and 1 < found[1] < 5
+    slope = np.abs(smoothed[1, 4:] - smoothed[1, :-4])
+    steepest = slope[983:1015].max()
+    alone = prominence(smoothed, np.array([False, True, False]), onset, offset)[0]
+    assert alone == pytest.approx(steepest / np.median(slope), rel=0.1)
+
+
+def test_a_flat_trace_has_no_prominence():
+    flat = np.zeros((1, 50), np.float32)
+    assert prominence(flat, np.array([True]), np.array([10.0]), np.array([20.0])).tolist() == [0]
+    assert prominence(flat[:, :3], np.array([True]), np.array([0.0]), np.array([2.0])).tolist() == [0]
+    assert prominence(flat, np.array([True]), np.empty(0), np.empty(0)).shape == (0,)

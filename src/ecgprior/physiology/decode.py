@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .peaks import lead_peaks, smooth, vector_peaks
+from .peaks import lead_peaks, prominence, smooth, vector_peaks
 from .runs import Runs, find_runs
 
 FS = 250.0
@@ -64,6 +64,11 @@ class Rules:
         Of two QRS closer than this the lighter one is dropped; P waves likewise.
     doubtful_level, doubtful_ms : float
         A QRS whose pooled probability stays below this level is dropped when a surer one is nearer than this.
+    sure_level, prominence : float
+        A QRS whose pooled probability stays below `sure_level`, or that the record's end cuts, must also stand out of the trace by this factor
+        (:func:`~ecgprior.physiology.peaks.prominence`), or be one of a fast run …
+    run_beats, run_ms : int, float
+        … of at least so many within this time: ventricular tachycardia does not stand out of itself.
     t_reach_ms : float
         A T begins at most so long after the middle of its QRS.
     p_reach_ms : float
@@ -90,6 +95,10 @@ class Rules:
     refractory_ms: float = 200.0
     doubtful_level: float = 0.7
     doubtful_ms: float = 300.0
+    sure_level: float = 0.98
+    prominence: float = 7.0
+    run_beats: int = 6
+    run_ms: float = 3000.0
     t_reach_ms: float = 600.0
     p_reach_ms: float = 350.0
     p_share: float = 0.4
@@ -152,7 +161,7 @@ def decode(
     -------
     Waves
         ``points`` (L, K, 3, 3), ``global_`` (K, 3, 3), ``lone_p`` (L + 1, M, 3): float64, samples at `fs`, NaN = absent;
-        a boundary is NaN by itself where the record or gap cuts the wave. Global R peaks are never NaN and increase.
+        a boundary is NaN by itself where the record's end cuts the wave. Global R peaks are never NaN and increase.
     """
     n_leads, _, n = waves.shape
     p = np.array(waves[:, 1:], dtype=np.float32)
@@ -170,12 +179,17 @@ def decode(
     runs = find_runs(p.reshape(3 * n_leads, n), rules.low, np.tile(_columns(rules.gap_ms), n_leads))
     runs = _accepted(runs, hidden, n, rules)
     events, run_of = _events(p, votes, runs, n_leads, rules)
+    smoothed = smooth(signal, _SMOOTH) if len(events) else signal
+    shown = np.ones(n_leads, bool) if lead_mask is None else lead_mask
+    kept = _credible(events, smoothed, shown, rules)
+    events, run_of = events.pick(kept), run_of[:, kept]
+    both = np.concatenate([signal, smoothed])
     slots, lone = _slots(events, n, rules)
-    beats = _placed(runs, run_of, slots, signal, fs, rules)
+    beats = _placed(runs, run_of, slots, both, fs, rules)
     beats = beats[:, ~np.isnan(beats[-1, :, _QRS, _PEAK])]
     alone = np.empty((n_leads + 1, 0, 3))
     if len(lone):
-        alone = _placed(runs, run_of, lone, signal, fs, rules)[:, :, _P]
+        alone = _placed(runs, run_of, lone, both, fs, rules)[:, :, _P]
         alone = alone[:, ~np.isnan(alone[-1]).all(axis=-1)]
     return Waves(beats[:-1], beats[-1], alone)
 
@@ -184,16 +198,19 @@ def _placed(
     runs: Runs,
     run_of: NDArray[np.int64],
     slots: NDArray[np.int64],
-    signal: NDArray[np.float32],
+    both: NDArray[np.float32],
     fs: float,
     rules: Rules,
 ) -> NDArray[np.float64]:
-    """(row, slot, wave, fiducial) in samples at `fs`; NaN = absent. The last row is over all leads."""
-    table = _table(runs, run_of, slots, len(signal), rules)
+    """(row, slot, wave, fiducial) in samples at `fs`; NaN = absent. The last row is over all leads.
+
+    `both` is the trace and, below it, the smoothed trace.
+    """
+    table = _table(runs, run_of, slots, len(both) // 2, rules)
     _order(table, rules)
-    _find_peaks(table, signal)
+    _find_peaks(table, both)
     found = _samples(table, fs)
-    known = ~np.isnan(found).all(axis=-1)
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(found).all(axis=-1))
     found[:, ~(known[-1] & known[:-1].any(axis=0))] = np.nan
     return found
 
@@ -261,6 +278,27 @@ def _events(
         [_thinned(events, seen[events.row[seen] == wave], wave, rules) for wave in range(3)]
     )
     return events.pick(kept), run_of[:, kept]
+
+
+def _credible(
+    events: Runs, smoothed: NDArray[np.float32], shown: NDArray[np.bool_], rules: Rules
+) -> NDArray[np.bool_]:
+    """All events but QRS that are not sure (or cut), do not stand out of the trace, and are not one of a fast run."""
+    kept = np.ones(len(events), bool)
+    qrs = np.flatnonzero(events.row == _QRS)
+    cut = events.cut_onset[qrs] | events.cut_offset[qrs]
+    unsure = qrs[(events.top[qrs] < rules.sure_level) | cut]
+    if len(unsure):
+        at, here = events.centre[qrs], events.centre[unsure]
+        span = rules.run_ms * (WAVES_FS / 1000)
+        until = lambda time: np.searchsorted(at, time, side="right")  # noqa: E731
+        after, before = until(here + span) - until(here) + 1, until(here) - until(here - span)
+        around = until(here + 0.5 * span) - until(here - 0.5 * span)
+        near = np.maximum(np.maximum(after, before), around)
+        onset, offset = 2 * events.onset[unsure], 2 * events.offset[unsure]
+        lost = prominence(smoothed, shown, onset, offset) < rules.prominence
+        kept[unsure] = ~lost | (near >= rules.run_beats)
+    return kept
 
 
 def _doubtful(events: Runs, rules: Rules) -> NDArray[np.bool_]:
@@ -374,13 +412,12 @@ def _order(table: _Table, rules: Rules) -> None:
     table.there &= table.there[-1] & table.there[:-1].any(axis=0)
 
 
-def _find_peaks(table: _Table, signal: NDArray[np.float32]) -> None:
-    """Fill in the peaks, in place."""
+def _find_peaks(table: _Table, both: NDArray[np.float32]) -> None:
+    """Fill in the peaks, in place: of QRS in the trace, of P and T in the smoothed trace."""
     table.peak = np.full(table.there.shape, np.nan)
     if not table.there.any():
         return
-    both = np.concatenate([signal, smooth(signal, _SMOOTH)])
-    n_leads = len(signal)
+    n_leads = len(both) // 2
     lead, slot, wave = np.nonzero(table.there[:-1])
     at = lead, slot, wave
     trace = np.where(wave == _QRS, lead, lead + n_leads)
@@ -394,10 +431,9 @@ def _find_peaks(table: _Table, signal: NDArray[np.float32]) -> None:
 
 def _samples(table: _Table, fs: float) -> NDArray[np.float64]:
     """(row, slot, wave, fiducial) in samples at `fs`; NaN where absent or cut."""
-    near = 3.0  # samples: the largest value so close to a cut is no peak
+    near = 2.0  # samples: the largest value so close to a cut is no peak, and a QRS without a peak no beat
     lost: NDArray[np.bool_] = np.asarray(table.cut_onset & (table.peak - table.onset < near))
     lost |= table.cut_offset & (table.offset - table.peak < near)
-    lost[..., _QRS] = False
     onset = np.where(table.there & ~table.cut_onset, table.onset, np.nan)
     peak = np.where(table.there & ~lost, table.peak, np.nan)
     offset = np.where(table.there & ~table.cut_offset, table.offset, np.nan)
