@@ -22,6 +22,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+
+import ecgprior as ep
+from ecgprior.corpus.catalog import open_source
+from ecgprior.evaluation.bootstrap import auroc_interval
+from ecgprior.physiology.quality import _reversal as rev
+from ecgprior.physiology.quality.findings import _REVERSAL, FINDINGS
+from ecgprior.physiology.quality.measurements import measure_quality
+from ecgprior.physiology.quality.score import seen
 from fit_quality import (
     SETS,
     choose,
@@ -34,14 +42,6 @@ from fit_quality import (
     predict,
     stratified,
 )
-
-import ecgprior as ep
-from ecgprior.corpus.catalog import open_source
-from ecgprior.evaluation.bootstrap import auroc_interval
-from ecgprior.physiology.quality import _reversal as rev
-from ecgprior.physiology.quality.findings import _REVERSAL, FINDINGS
-from ecgprior.physiology.quality.measurements import measure_quality
-from ecgprior.physiology.quality.score import seen
 
 ALL = SETS | {
     "brugada": "brugada-huca",

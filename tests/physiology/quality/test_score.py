@@ -6,6 +6,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
+import ecgprior as ep
 from ecgprior.physiology.quality.assess import quality
 from ecgprior.physiology.quality.definitions import MEASUREMENTS
 from ecgprior.physiology.quality.measurements import measure_quality
@@ -74,4 +75,5 @@ def test_flat_leads_cost_most(clean):
 
 def test_it_is_no_measurement_and_no_feature(clean):
     judged = quality(clean[0])
+    assert not {"score", "quality", "quality_score"} & set(ep.FEATURES)
     assert "score" not in judged.measurements and not any("score" in name for name in MEASUREMENTS)

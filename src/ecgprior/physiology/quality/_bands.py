@@ -119,11 +119,9 @@ class Bands:
         if self.fs < 2 * (_MAINS[0] + 4 * _MAINS_WIDTH_HZ):
             return nothing, nothing, nothing
         high = self.spectrum[:, int(30 / step) :]
-        power = (high.real.astype(np.float64) ** 2 + high.imag.astype(np.float64) ** 2) * (
-            2.0 / self._size**2
-        )
-        power *= self._size / self.signal.shape[1]
-        total = power.sum(axis=1)
+        power = np.square(high.real) + np.square(high.imag)
+        power *= np.float32(2.0 / (self._size * float(self.signal.shape[1])))
+        total = power.sum(axis=1, dtype=np.float64)
         hz, wide, lines = np.arange(int(30 / step), self.spectrum.shape[1]) * step, _MAINS_WIDTH_HZ, []
         for mains_hz in _MAINS:
             away = np.abs(hz - mains_hz)

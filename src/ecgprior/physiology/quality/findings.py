@@ -34,7 +34,7 @@ _MUSCLE_MV, _BURST_MV, _MUSCLE_MUCH_MV = 0.015, 0.045, 0.06
 _MAINS_MV, _MAINS_SHARE, _MAINS_MUCH_MV = 0.025, 0.3, 0.3
 _UNCLEAR = 0.35
 _CONTRADICT_MV, _CONTRADICT_SHARE = 0.05, 0.1
-_REVERSAL = {"ra_la": 1.5, "la_ll": 5.0, "ra_ll": 1.5}
+_REVERSAL = {"ra_la": 1.5, "la_ll": 4.5, "ra_ll": 1.5}
 _RL_RATIO, _RL_MV, _GAIN_LOW_MV, _GAIN_HIGH_MV = 0.06, 0.3, 0.25, 3.5
 
 

@@ -137,7 +137,7 @@ def _measure(
     some = missing < 1
     over_all = dict.fromkeys(OF_RECORD, float("nan")) | {"n_leads": float(some.sum())}
     out["level_mv"][some] = (
-        np.abs(np.median(signal[some, :: max(1, round(fs / 50))], axis=1)) if some.any() else np.nan
+        np.abs(_quantiles(signal[some, :: max(1, round(fs / 50))], 0.5)[0]) if some.any() else np.nan
     )
     if some.any() and raw.shape[1] >= fs and raw.shape[1] >= 8:
         _time_domain(signal, bad, fs, some, out)
@@ -182,19 +182,25 @@ def _clipped(x: NDArray[np.float32], fs: float) -> NDArray[np.float64]:
     return share
 
 
+def _quantiles(x: NDArray[np.floating], *shares: float) -> list[NDArray[np.floating]]:
+    """The values at some shares of the last axis, without interpolation: sorting short rows beats NumPy's quantile."""
+    ordered = np.sort(x, axis=-1)
+    return [ordered[..., round(share * (x.shape[-1] - 1))] for share in shares]
+
+
 def _spectral(bands: Bands, some: NDArray, out: dict[str, NDArray]) -> None:
     fs = bands.low_fs
     edge = round(_EDGE_S * fs)
     slow, waves = bands.slow[:, edge : -edge or None], bands.waves[:, edge : -edge or None]
-    low, high = np.quantile(waves[:, ::2], (0.005, 0.995), axis=1)
+    low, high = _quantiles(waves[:, ::2], 0.005, 0.995)
     out["range_mv"][some] = (high - low)[some]
-    low, high = np.quantile(slow[:, :: max(1, round(0.05 * fs))], (0.02, 0.98), axis=1)
+    low, high = _quantiles(slow[:, :: max(1, round(0.05 * fs))], 0.02, 0.98)
     out["baseline_mv"][some] = (high - low)[some]
     whole = bands.slow + bands.waves
     width = max(1, round(_WINDOW_S * fs))
     count = whole.shape[1] // width
     if count >= 3:
-        medians = np.median(whole[:, : count * width].reshape(len(whole), count, width), axis=2)
+        (medians,) = _quantiles(whole[:, : count * width].reshape(len(whole), count, width), 0.5)
         out["jump_mv"][some] = np.abs(medians[:, 2:] - medians[:, :-2]).max(axis=1)[some]
     if bands.fs >= 95:
         width = max(1, round(0.1 * fs))
@@ -202,10 +208,10 @@ def _spectral(bands: Bands, some: NDArray, out: dict[str, NDArray]) -> None:
         count = muscle.shape[1] // width
         power = np.square(muscle[:, : count * width]).reshape(len(muscle), count, width).mean(axis=2)
         if count:
-            out["muscle_mv"][some] = np.sqrt(np.quantile(power, 0.25, axis=1))[some]
+            out["muscle_mv"][some] = np.sqrt(_quantiles(power, 0.25)[0])[some]
         if count >= 5:
             groups = power[:, : count // 5 * 5].reshape(len(power), -1, 5)
-            out["burst_mv"][some] = np.sqrt(np.quantile(np.sort(groups, axis=2)[:, :, 1], 0.9, axis=1))[some]
+            out["burst_mv"][some] = np.sqrt(_quantiles(np.sort(groups, axis=2)[:, :, 1], 0.9)[0])[some]
     out["mains_mv"], out["mains_share"], out["mains_hz"] = (np.where(some, v, np.nan) for v in bands.mains())
 
 
