@@ -105,6 +105,11 @@ def installed(methods: dict[str, tuple[str, Callable[[], LeadMethod]]]) -> list[
     return [name for name, (package, _) in methods.items() if importlib.util.find_spec(package)]
 
 
+def has_neurokit() -> bool:
+    """Whether NeuroKit2 is here."""
+    return importlib.util.find_spec("neurokit2") is not None
+
+
 def version(name: str) -> str:
     """The version of the package behind a method."""
     return importlib.metadata.version((METHODS | TIMED_ONLY)[name][0])

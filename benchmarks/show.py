@@ -69,6 +69,12 @@ def show_p_waves(title: str, figures: Mapping[str, Any]) -> None:
         )
 
 
+def show_worst(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The recordings with the most misses and false marks."""
+    listed = ", ".join(f"{r['record']} ({r['missed']} + {r['false']})" for r in rows)
+    print(f"most missed + false boundaries, 12 leads: {listed}")
+
+
 def show_intervals(title: str, figures: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Bias and SD of global intervals by group."""
     print(
@@ -98,6 +104,9 @@ def show_beats(figures: Mapping[str, Mapping[str, Any]]) -> None:
             f"{name:40s} {r['records']:4d} recordings  Se {_percent(r['se'])}  PPV {_percent(r['ppv'])}  "
             f"{r['missed']} missed of {r['marked']}, {r['false']} false"
         )
+        worst = sorted(r["listed"].items(), key=lambda item: -sum(item[1]))[:6]
+        if worst:
+            print("    missed + false: " + ", ".join(f"{n} ({a} + {b})" for n, (a, b) in worst))
 
 
 def show_speed(figures: Mapping[str, Any]) -> None:
