@@ -194,6 +194,7 @@ def _fit(
     left, right, top = (np.where(inner, a, 0.0) for a in (left, right, best))
     bend = left - 2 * top + right
     shift = np.where(inner & (bend < 0), 0.5 * (left - right) / np.where(bend < 0, bend, 1), 0.0)
+    best = np.where(inner, np.minimum(best - 0.25 * (left - right) * shift, 1.0), best)
     shift = np.where(np.isfinite(best), place - lag + shift, 0.0)
     return shift, best, length[rows, place]
 

@@ -76,20 +76,17 @@ def deflections(beat: Array, fs: float, onset: Array, offset: Array, noise: Arra
     q = (order == 1) & (first < 0)[:, None] & (first_r > 0)
     s = ~positive & (height > 0) & (order > first_r)
     r_prime = positive & (order > first_r) & (first_r > 0)
-    pick = lambda which, of: np.where(
-        which.any(1), np.take_along_axis(of, _largest(which, height), 1)[:, 0], 0
-    )  # noqa: E731
     nan = lambda a: np.where(known, a, np.nan)  # noqa: E731
     main = (number == _largest(positive, height) + 1) & positive.any(axis=1)[:, None] & (beat > 0)
     peak = np.argmax(np.where(main, beat, -np.inf), axis=1)
     return Deflections(
-        q_mv=nan(-pick(q, height)),
-        q_ms=nan(pick(q, time)),
-        r_ms=nan(pick(positive, time)),
-        s_mv=nan(-pick(s, height)),
-        s_ms=nan(pick(s, time)),
-        r_prime_mv=nan(pick(r_prime, height)),
-        r_prime_ms=nan(pick(r_prime, time)),
+        q_mv=nan(-_of(q, height, height)),
+        q_ms=nan(_of(q, time, height)),
+        r_ms=nan(_of(positive, time, height)),
+        s_mv=nan(-_of(s, height, height)),
+        s_ms=nan(_of(s, time, height)),
+        r_prime_mv=nan(_of(r_prime, height, height)),
+        r_prime_ms=nan(_of(r_prime, time, height)),
         r_peak_ms=nan(np.where(main.any(axis=1), (peak - onset) * 1000 / fs, np.nan)),
         r_notch_mv=nan(_notch(beat, main)),
         terminal_mv=nan(_terminal(beat, inside, round(0.040 * fs))),
@@ -149,6 +146,11 @@ def _until(number: NDArray[np.int64], positive: NDArray[np.bool_]) -> Array:
     last = np.where(positive, np.arange(1, _MOST + 1), 0).max(axis=1)[:, None]
     mine = (number == last) & (last > 0)
     return np.where(mine, np.arange(number.shape[1]), -1).max(axis=1, initial=-1).astype(np.float64)
+
+
+def _of(which: NDArray[np.bool_], values: Array, height: Array) -> Array:
+    """The value of the largest of some deflections: (L,); 0 where there is none."""
+    return np.where(which.any(axis=1), np.take_along_axis(values, _largest(which, height), axis=1)[:, 0], 0.0)
 
 
 def _largest(which: NDArray[np.bool_], height: Array) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,8 @@ class Measured:
         self, signal: NDArray[np.float32], fs: float, leads: Sequence[str], delineation: Delineation
     ) -> None:
         self.signal, self.fs, self.leads, self.delineation = _believed(signal), fs, tuple(leads), delineation
-        self.n_leads, self.n_beats = len(self.leads), len(delineation)
+        self.n_leads: int = len(self.leads)
+        self.n_beats: int = len(delineation)
         self.marks = np.concatenate([delineation.global_[None], delineation.points])
         self.beats: BeatValues = measure_beats(self.signal, fs, delineation)
         self.usual = self.beats.usual
@@ -69,7 +70,7 @@ class Measured:
         low, high = _LIMITS
         with np.errstate(invalid="ignore"):
             self.rows = np.where((raw >= low) & (raw <= high), raw, np.nan)
-        self._raw_known = np.isfinite(raw).any(axis=2)
+        self._raw_known: NDArray[np.bool_] = np.asarray(np.isfinite(raw).any(axis=2))
         self._whole: dict[str, tuple[float, int]] = {}
         self._leads: dict[str, tuple[Array, Codes]] = {}
 
@@ -173,9 +174,9 @@ class Measured:
 
     @cached_property
     def _some_single(self) -> bool:
-        return bool((self.statistics.count == 1).any())
+        return bool((self.statistics.n == 1).any())
 
-    def share(self, quantity: str, true: Array) -> tuple[Array, Codes]:
+    def share(self, quantity: str, true: NDArray[Any]) -> tuple[Array, Codes]:
         """Part of the usual beats, of those in which `quantity` was measured, where `true`: (1 + L,), and reasons."""
         row = QUANTITIES.index(quantity)
         known = np.isfinite(self.rows[row])
@@ -192,7 +193,9 @@ class Measured:
             return out
         if self.n_beats == 0:
             return np.full_like(out, Reason.NO_BEATS)
-        seen = np.isfinite(self.marks[:, self.usual][..., 1]).any(axis=1)  # (1 + L, 3)
+        seen: NDArray[np.bool_] = np.asarray(
+            np.isfinite(self.marks[:, self.usual][..., 1]).any(axis=1)
+        )  # (1 + L, 3)
         no_lead = np.concatenate([[not self.recorded.any()], ~self.recorded])
         for row, quantity in enumerate(QUANTITIES):
             amplitude, wave = quantity in AMPLITUDES, _WAVE[quantity]
@@ -213,7 +216,7 @@ class Measured:
     @cached_property
     def recorded(self) -> NDArray[np.bool_]:
         """Whether a lead holds any sample at all: (L,)."""
-        return np.isfinite(self.signal).any(axis=1)
+        return np.asarray(np.isfinite(self.signal).any(axis=1))
 
     @cached_property
     def nn_ms(self) -> Array:

@@ -2,8 +2,9 @@
 
 **Source**: Surawicz et al. 2009, AHA/ACCF/HRS recommendations part III, J Am Coll Cardiol 53:976. Right: QRS ≥ 120 ms,
 an R′ in V1 or V2 (or a broad R in V1 whose peak comes after 50 ms), and in I and V6 an S longer than R or than 40 ms.
-Left: QRS ≥ 120 ms, no Q in I, V5 and V6, in V5 or V6 an R that is notched (0.05 mV, ours) or peaks after 60 ms, and an rS
-or QS in V1 (Strauss et al. 2011, Am J Cardiol 107:927). ST and T criteria, which may fail, are not asked for.
+Left: QRS ≥ 120 ms, no Q (of 0.05 mV, ours) in I, V5 and V6, in V5 or V6 an R that is notched (by 0.05 mV, ours) or peaks
+after 60 ms, and an rS or QS in V1 (Strauss et al. 2011, Am J Cardiol 107:927). ST and T criteria, which may fail, are not
+asked for.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _AHA = "Surawicz et al. 2009, AHA/ACCF/HRS part III, J Am Coll Cardiol 53:976"
 _PHYSIOCLR = "PhysioCLR feature vector"
 _MEDIAN = "in the lead's median beat"
 _BLOCK = "qrs_conduction"
-_NOTCH_MV = 0.05
+_NOTCH_MV, _Q_MV = 0.05, 0.05
 
 
 def _rbbb(m: Measured) -> float:
@@ -39,7 +40,7 @@ def _rbbb(m: Measured) -> float:
 def _lbbb(m: Measured) -> float:
     if m["qrs_ms"] < 120:
         return 0.0
-    no_q = all(m[f"q_amplitude_mv.{lead}"] == 0 for lead in ("I", "V5", "V6"))
+    no_q = all(m[f"q_amplitude_mv.{lead}"] > -_Q_MV for lead in ("I", "V5", "V6"))
     slow = any(m[f"r_peak_time_ms.{v}"] > 60 or m[f"r_notch_mv.{v}"] > _NOTCH_MV for v in ("V5", "V6"))
     left = m["s_amplitude_mv.V1"] < 0 and m["r_prime_amplitude_mv.V1"] == 0
     return _known(float(no_q and slow and left), m, ("V1", "I", "V5", "V6"))

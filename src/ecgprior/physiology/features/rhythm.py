@@ -6,6 +6,7 @@ each other), as in Task Force 1996.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -131,6 +132,10 @@ def _dissociation(m: Measured) -> float:
     return float(all(steady) and len(gap_ms) >= 5 and gap_ms.std() >= 80)
 
 
+def _f_wave(m: Measured, of: str) -> float:
+    return float(getattr(m.f_waves, of))
+
+
 def _spread(x: Array) -> float:
     """Interquartile range over median."""
     found = row_statistics(x)
@@ -148,7 +153,7 @@ ENTRIES = (
         Feature(
             f"rr_ms{ending}", "ms", f"{words} of the intervals between R waves, all beats.", _PHYSIOCLR,
             _RR_MS if ending in ("", "_mean") else (0, _RR_MS[1]), "rhythm",
-            lambda m, which=which: _rr(m, which), otherwise=_FEW, physioclr=True,
+            partial(_rr, which=which), otherwise=_FEW, physioclr=True,
         )
         for ending, which, words in (
             ("", "median", "Median"), ("_mean", "mean", "Mean"), ("_sd", "sd", "Standard deviation (n − 1)"),
@@ -216,7 +221,7 @@ ENTRIES = (
     *(
         Feature(
             f"f_wave_{what}", unit, definition, "physiology/features/atria.py, after Stridh & Sörnmo 2001, IEEE Trans Biomed Eng 48:105",
-            plausible, "rhythm", lambda m, of=of: getattr(m.f_waves, of), otherwise=Reason.LITTLE_TQ,
+            plausible, "rhythm", partial(_f_wave, of=of), otherwise=Reason.LITTLE_TQ,
         )
         for what, unit, definition, plausible, of in (
             ("mv", "mV", "Root mean square of the signal between T and QRS without P (II, III, aVF, V1): f waves, or noise.", (0, 3), "size_mv"),

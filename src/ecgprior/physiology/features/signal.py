@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ ENTRIES = (
         Feature(
             f"beat_correlation_{which}", "1",
             f"{words} of the correlation of adjacent usual beats (−200 … +400 ms about R); record: all leads together.",
-            _PHYSIOCLR, (0, 2) if which == "sd" else (-1, 1), "quality", lambda m, which=which: _correlation(m, which),
+            _PHYSIOCLR, (0, 2) if which == "sd" else (-1, 1), "quality", partial(_correlation, which=which),
             otherwise=Reason.FEW_BEATS, per_lead=True, physioclr=True,
         )
         for which, words in (("mean", "Mean"), ("sd", "Standard deviation (n − 1)"), ("min", "Smallest value"))

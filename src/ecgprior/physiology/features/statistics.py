@@ -11,13 +11,13 @@ Array = NDArray[np.float64]
 
 
 class RowStatistics(NamedTuple):
-    """Statistics over the last axis, each float64 of the remaining shape; NaN where they have no meaning."""
+    """Statistics over the last axis, each of the remaining shape; NaN where they have no meaning; n = values counted."""
 
     median: Array
     mean: Array
     sd: Array
     iqr: Array
-    count: NDArray[np.int64]
+    n: NDArray[np.int64]
 
 
 def row_statistics(values: Array) -> RowStatistics:

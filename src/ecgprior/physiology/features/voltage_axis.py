@@ -6,6 +6,7 @@ y = (2 II − I)/√3, which for leads that obey Einthoven is 2 aVF/√3; 0° to
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,7 +124,7 @@ ENTRIES = (
         Feature(
             f"{wave.lower()}_axis_deg", "deg", f"Frontal direction of the area of {wave}, 0° = left, +90° = down.",
             "Surawicz & Knilans, Chou's Electrocardiography, ch. 1; by areas", (-180, 180), _BLOCK,
-            lambda m, wave=wave: _axis(m, wave),
+            partial(_axis, wave=wave),
         )
         for wave in ("P", "QRS", "T")
     ),
