@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ecgprior.app.measurements import interval_table, printout_line
+from ecgprior.app.measurements import interval_table, printout_line, quality_lines
 from ecgprior.physiology.features.measure import measure
+from ecgprior.physiology.quality.assess import quality
 from ecgprior.record.beats import Delineation
 from ecgprior.record.record import Record
 from ecgprior.simulator.simulate import simulate
@@ -24,3 +25,12 @@ def test_what_could_not_be_measured_says_why():
     assert printout_line(features) == ""
     lines = {line[:16].strip(): line[16:].strip() for line in interval_table(features).splitlines()}
     assert lines["Beats"] == "0" and lines["PR"].startswith("–") and len(lines["PR"]) > 5
+
+
+def test_quality_is_a_score_and_its_findings():
+    record = Record(signal=np.zeros((12, 5000)), fs=500)
+    lines = quality_lines(quality(record), most=2).splitlines()
+    assert lines[0].startswith("Quality") and "unacceptable" in lines[0]
+    assert len(lines) == 4 and "more" in lines[3]
+    clean = quality_lines(quality(next(simulate(1, seed=3, causes=["NORM"])).record)).splitlines()
+    assert "0." in clean[0] or "1." in clean[0]

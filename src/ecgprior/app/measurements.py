@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from ..physiology.features.measure import Features
+from ..physiology.quality.assess import Quality
 
 _LINE = (
     ("{:.0f}/min", "rate_bpm"),
@@ -44,6 +45,14 @@ def printout_line(features: Mapping[str, float]) -> str:
     """
     told = ((text, features.get(name, math.nan)) for text, name in _LINE)
     return " · ".join(text.format(value) for text, value in told if math.isfinite(value)).replace("-", "−")
+
+
+def quality_lines(judged: Quality, most: int = 6) -> str:
+    """Score and verdict as a line of the table, and a line for each finding, the record's own first."""
+    verdict = "acceptable" if judged.acceptable else "unacceptable"
+    found = [f"  {finding}" for finding in judged.all_findings]
+    more = [f"  and {len(found) - most} more"] if len(found) > most else []
+    return "\n".join([f"{'Quality':<16}{judged.score:>6.2f} {verdict}", *found[:most], *more])
 
 
 def interval_table(features: Features) -> str:

@@ -146,6 +146,14 @@ def test_equal_rows_are_most_similar_and_the_first_of_equals_comes_first(block):
     np.testing.assert_allclose(found.similarity, 1.0, atol=1e-5)
 
 
+def test_tiles_meet(block):
+    many, some = block.coordinates(features(2100, seed=3)), block.coordinates(features(520, seed=4))
+    whole = block.similarity(some, many)
+    rng = np.random.default_rng(0)
+    row, column = rng.integers(0, 520, 5000), rng.integers(0, 2100, 5000)
+    np.testing.assert_allclose(whole[row, column], block.of_pairs(some, many, row, column), atol=2e-5)
+
+
 def test_absent_is_not_not_measurable(block):
     """In fibrillation AV/P leaves the mean and rhythm tells; a lost PR beside a known P duration carries its flag."""
     typical = np.nanmedian(features(), axis=0)

@@ -37,9 +37,10 @@ def command(
     from ...physiology.delineate import delineate
     from ...physiology.features.measure import measure
     from ...physiology.network import WaveNetwork
+    from ...physiology.quality.assess import quality
     from ...record.filters import remove_baseline, remove_mains
     from ...record.read import read
-    from ..measurements import interval_table, printout_line
+    from ..measurements import interval_table, printout_line, quality_lines
     from ..plots.paper import plot_ecg
     from ..plots.picture import check_suffix, write_picture
     from ..tables import check_table, write_table
@@ -53,7 +54,7 @@ def command(
     with where(f"file '{file}'"):
         found = delineate(record, network=WaveNetwork(network) if network is not None else None)
         measured = measure(record, found)
-        print(f"{record!r}\n{interval_table(measured)}")
+        print(f"{record!r}\n{interval_table(measured)}\n{quality_lines(quality(record))}")
         if plot is not None:
             shown, done = record, []
             if baseline is not None:

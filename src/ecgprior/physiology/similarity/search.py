@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import ShapeError
 
-_QUERIES, _ROWS = 256, 1024
+TILE = (256, 1024)
+"""Queries and rows that are scored at a time."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -67,14 +68,14 @@ def search(
         )
     best = np.full((len(queries), k), -np.inf, np.float32)
     row = np.full((len(queries), k), -1, np.int64)
-    tiles = [slice(a, a + _QUERIES) for a in range(0, len(queries), _QUERIES)]
+    tiles = [slice(a, a + TILE[0]) for a in range(0, len(queries), TILE[0])]
     ready = [prepare_queries(queries[tile]) for tile in tiles]
-    for first in range(0, len(among), _ROWS):
-        score_of = prepare_rows(among[first : first + _ROWS])
+    for first in range(0, len(among), TILE[1]):
+        score_of = prepare_rows(among[first : first + TILE[1]])
         for tile, prepared in zip(tiles, ready):
             score = score_of(prepared)
             if mine is not None and theirs is not None:
-                score[mine[tile, None] == theirs[None, first : first + _ROWS]] = np.nan
+                score[mine[tile, None] == theirs[None, first : first + TILE[1]]] = np.nan
             _keep(score, first, best[tile], row[tile])
     return Neighbours(row, np.where(row >= 0, best, np.nan).astype(np.float32))
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import CheckpointError, ShapeError, where
 from ...provenance import atomic_open, digest_json, sha256
 from .components import Components
-from .search import Neighbours, search
+from .search import TILE, Neighbours, search
 from .standardise import Standardiser
 
 VERSION = 1
@@ -135,7 +135,13 @@ class Space(ABC):
         ndarray, float32, (len(a), len(b))
             1 = the same; NaN = too little was measured in both to say anything.
         """
-        return self._prepared(b)(self._prepared_queries(a))
+        out = np.empty((len(a), len(b)), np.float32)
+        for column in range(0, len(b), TILE[1]):
+            score = self._prepared(b[column : column + TILE[1]])
+            for row in range(0, len(a), TILE[0]):  # a tile stays in the cache through all blocks
+                tile = score(self._prepared_queries(a[row : row + TILE[0]]))
+                out[row : row + TILE[0], column : column + TILE[1]] = tile
+        return out
 
     def neighbours(
         self,
