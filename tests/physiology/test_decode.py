@@ -173,6 +173,20 @@ def test_no_p_in_fibrillation_and_no_t_where_there_is_none():
     assert np.isnan(found.global_[1, T]).all() and np.isfinite(found.global_[[0, 2], T]).all()
 
 
+def test_a_doubtful_p_is_kept_where_p_waves_are_the_rule_only():
+    points = scene(r=range(100, 2400, 200))
+    p = probabilities(points)
+    p[:, 1] *= 0.7
+    assert np.isfinite(decode(p, traces(points)).global_[:, P]).all()
+    points[:, np.arange(12) % 3 > 0, P] = np.nan
+    p = probabilities(points)
+    sure = decode(p, traces(points))
+    assert np.isfinite(sure.global_[::3, P]).all()
+    p[:, 1] *= 0.7
+    doubtful = decode(p, traces(points))
+    assert np.isnan(doubtful.points[:, :, P]).all() and doubtful.lone_p.shape[1] == 0
+
+
 def test_a_blocked_p_is_lone_and_belongs_to_no_beat():
     points = scene(r=(500, 900))
     both = np.concatenate([points, np.full((12, 1, 3, 3), np.nan)], axis=1)

@@ -75,6 +75,10 @@ class Rules:
         A P ends at most so long before its QRS begins; if not, it is a lone P.
     p_share : float
         Of several P waves before a QRS, the last that has this share of the heaviest one's mass is taken.
+    p_sure, p_support, p_around : float, float, int
+        A P whose pooled probability stays below `p_sure` is kept where P waves are the rule: the mean of that
+        probability (0 = no P) over this beat and `p_around` beats on either side is at least `p_support`. Fibrillation
+        has doubtful P waves before a third of its beats, sinus rhythm before nearly all.
     lone_level : float
         The pooled probability that a lone P must reach.
     rank, rank_leads : int
@@ -102,7 +106,10 @@ class Rules:
     t_reach_ms: float = 600.0
     p_reach_ms: float = 350.0
     p_share: float = 0.4
-    lone_level: float = 0.65
+    p_sure: float = 0.9
+    p_support: float = 0.5
+    p_around: int = 4
+    lone_level: float = 0.8
     rank: int = 1
     rank_leads: int = 3
     missing_ms: float = 40.0
@@ -355,9 +362,21 @@ def _slots(events: Runs, n: int, rules: Rules) -> tuple[NDArray[np.int64], NDArr
         events.offset[p] > n - 1 - rules.p_reach_ms * per_ms
     )  # its QRS may come later
     lone = p[(events.top[p] >= rules.lone_level) & ~begun & ~np.isin(p, slots[:, _P])]
+    slots[_unsupported(slots[:, _P], events.top, rules), _P] = -1
     alone = np.full((len(lone), 3), -1, np.int64)
     alone[:, _P] = lone
     return slots, alone
+
+
+def _unsupported(p: NDArray[np.int64], top: NDArray[np.float32], rules: Rules) -> NDArray[np.bool_]:
+    """(K,): beats whose P is in doubt, among beats that mostly have none. `p` is the event of each beat's P or -1."""
+    if not len(p) or not len(top):
+        return np.zeros(len(p), bool)
+    here = np.where(p >= 0, top[p], 0.0)
+    total = np.concatenate([[0.0], np.cumsum(here)])
+    at = np.arange(len(p))
+    first, last = np.maximum(at - rules.p_around, 0), np.minimum(at + rules.p_around + 1, len(p))
+    return (here < rules.p_sure) & (total[last] - total[first] < rules.p_support * (last - first))
 
 
 def _table(
