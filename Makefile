@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test test-fast check clean
+.PHONY: install demo test test-fast test-lowest check clean
 
 install: $(STAMP)
 
@@ -25,6 +25,13 @@ test: $(STAMP) check
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
+# The base package (no PyTorch) on the lowest versions that pyproject.toml allows; Python 3.11 has wheels of them all.
+test-lowest:
+	@test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install -q --disable-pip-version-check -e '.[formats,download]' pytest pytest-timeout \
+	  pytest-xdist hypothesis -c constraints-lowest.txt
+	.venv-lowest/bin/python -m pytest -n 2 tests/record tests/simulator tests/properties tests/corpus
+
 # Style, types, floors: what CI runs and what the pre-commit hook runs.
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -32,4 +39,4 @@ check: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

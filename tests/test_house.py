@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,15 @@ def test_no_print_of_a_blind_except_below_app():
             if isinstance(node, ast.ExceptHandler):
                 blind = node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception")
                 assert not blind, f"{path}:{node.lineno}"
+
+
+def test_the_lowest_versions_are_those_that_pyproject_allows():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["formats"], *extras["download"]]
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    floors = dict(item.split(">=") for item in wanted)
+    assert pinned.keys() - {"click"} == floors.keys()
+    for name, floor in floors.items():
+        assert pinned[name] == floor or pinned[name] == f"{floor}.0", name
