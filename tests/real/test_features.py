@@ -66,7 +66,7 @@ def test_axes_agree_with_cardiologists(marked_ludb):
 
 def test_fibrillation_and_flutter_show_in_rhythm(marked_ludb):
     assert (of(marked_ludb, "AF", "p_presence") == 0).all()
-    assert np.median(of(marked_ludb, "SR", "p_presence")) == 1
+    assert np.median(of(marked_ludb, "SR", "p_presence")) > 0.8  # the first and last beats carry few marks
     assert np.median(of(marked_ludb, "AF", "rr_cosen")) > np.median(of(marked_ludb, "SR", "rr_cosen")) + 0.5
     flutter, fibrillation = (of(marked_ludb, label, "f_wave_regularity") for label in ("AFL", "AF"))
     assert flutter.min() > 0.7 and np.median(fibrillation) < 0.5

@@ -24,7 +24,7 @@ def cut(signal: NDArray, start: NDArray[np.float64], grid: NDArray[np.int64]) ->
     known = np.isfinite(start)
     where = np.round(np.where(known, start, 0)).astype(np.int64)[..., None] + grid
     inside = known[..., None] & (where >= 0) & (where < signal.shape[1])
-    where = np.clip(where, 0, signal.shape[1] - 1)
+    where = np.minimum(np.maximum(where, 0), signal.shape[1] - 1)
     if start.ndim == 1:
         return np.where(inside, signal[:, where], np.float32(np.nan))
     lead = np.arange(signal.shape[0])[:, None, None]

@@ -153,16 +153,15 @@ def _amplitudes(
     whole, leads = marks[0], marks[1:]
     seen = np.isfinite(leads[:, :, 1, 1])
     onset, offset = whole[:, 1, 0], whole[:, 1, 2]
-    zero = lambda at: level + slope * (at - onset)  # noqa: E731
     p_at = np.where(np.isfinite(leads[:, :, 0, 1]), leads[:, :, 0, 1], whole[:, 0, 1])
     t_at = np.where(np.isfinite(leads[:, :, 2, 1]), leads[:, :, 2, 1], whole[:, 2, 1])
     p_level, _ = level_before(signal, fs, whole[:, 0, 0])
     r, steepest = _qrs(signal, fs, marks, line, r_until)
-    values = [value_at(signal, fs, p_at) - p_level, r, value_at(signal, fs, t_at) - zero(t_at), steepest]
-    for later_s in (0.0, 0.060, 0.080):
-        at = offset + later_s * fs
-        values.append(value_at(signal, fs, at) - zero(at))
-    return np.where(seen, np.stack(values), np.nan)
+    j = [np.broadcast_to(offset + later_s * fs, p_at.shape) for later_s in (0.0, 0.060, 0.080)]
+    at = np.stack([p_at, t_at, *j], axis=1)  # (L, 5, K)
+    values = value_at(signal, fs, at.reshape(len(signal), -1)).reshape(at.shape).transpose(1, 0, 2)
+    p, (t, *st) = values[0] - p_level, values[1:] - level - slope * (at - onset).transpose(1, 0, 2)[1:]
+    return np.where(seen, np.stack([p, r, t, steepest, *st]), np.nan)
 
 
 def _qrs(
