@@ -51,6 +51,19 @@ def test_the_summary_says_what_was_measured_and_training_can_read_it(corpus, tmp
     assert "were there already" in CliRunner().invoke(app, arguments).output
 
 
+@pytest.mark.slow
+def test_processes_write_the_same_tables(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "_PART_S", (10.0, 10.0))
+    given = tmp_path / "f.parquet"
+    here, there = {}, {}
+    for tables, workers in ((here, 1), (there, 2)):
+        measured.measure_corpus(corpus, fiducials=given, workers=workers)
+        for name in ("features", "fiducials"):
+            tables[name] = (corpus.path / f"tables/{name}.parquet").read_bytes()
+            (corpus.path / f"tables/{name}.json").unlink()
+    assert here == there
+
+
 def test_windows_and_failures_are_told(corpus, monkeypatch):
     def odd(records, *, network=None):
         raise ValueError("no")
