@@ -93,6 +93,16 @@ def test_exchanged_arms_are_found_on_normal_recordings(real_data):
     assert false <= 1 and min(hits.values()) >= 0.95 * len(normal)
 
 
+@pytest.mark.parametrize("record", ["2167590", "1599410"])
+def test_exchanged_arms_that_lay_people_made(record, real_data):
+    """Looked at: P, QRS and T are upside down in I and upright in V6, aVR is upright."""
+    source = open_source("cinc2011", real_data / "cinc2011")
+    named = [
+        f.reason for f in quality(source.load(f"set-a/{record}")).findings if f.name == "limb-lead reversal"
+    ]
+    assert len(named) == 1 and "RA and LA are probably exchanged" in named[0]
+
+
 def test_a_whole_folder_with_a_file_that_cannot_be_read(real_data, tmp_path):
     folder = real_data / "file-formats"
     table = judge_folder(Place(folder, None), tmp_path / "out", workers=1).records

@@ -165,3 +165,9 @@ def test_every_name_is_listed(clean, spoil):
         f.name for q in (quality(spoil(clean[0], *FAULTS[k][:2])) for k in FAULTS) for f in q.all_findings
     }
     assert seen <= set(FINDINGS)
+
+
+def test_three_seconds_of_a_good_ecg_are_good(clean):
+    for record in clean[:6]:
+        judged = quality(record.with_(signal=record.signal[:, :1500]))
+        assert judged.acceptable and judged.all_findings == ()

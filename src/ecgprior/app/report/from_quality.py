@@ -36,7 +36,8 @@ def report_of(judged: FolderQuality, place: Place, *, worst: int = 8) -> Report:
     known = judged.records.filter(pl.col("unreadable").is_null()).sort("score", "record")
     unreadable = judged.records.filter(pl.col("unreadable").is_not_null())
     refused = known.filter(~pl.col("acceptable"))
-    shown = known.filter(~pl.col("acceptable") | (pl.col("n_unusable") > 0))
+    severe = judged.findings.filter(pl.col("severity") == SEVERE)["record"].unique()
+    shown = known.filter(~pl.col("acceptable") | pl.col("record").is_in(severe.implode()))
     return Report(
         kicker="Signal quality",
         headline=_headline(judged, known.height, refused.height, unreadable.height),
@@ -59,7 +60,7 @@ def report_of(judged: FolderQuality, place: Place, *, worst: int = 8) -> Report:
             f"{_STRIP_S:g} s, cut at ±{_STRIP_MV:g} mV."
         ),
         listings=(*_worst(shown), *_unreadable(unreadable)),
-        notes=_notes(judged),
+        notes=_notes(judged, place),
         provenance=_provenance(place),
     )
 
@@ -213,7 +214,7 @@ def _worst(shown: pl.DataFrame) -> tuple[Listing, ...]:
     return (
         Listing(
             "Recordings to look at",
-            f"Not acceptable, or with a lead that cannot be read; lowest score first.{more}",
+            f"Not acceptable, or with a severe finding; lowest score first.{more}",
             ("Recording", "Score", "Acceptable", "Unusable leads", "Findings"),
             tuple(rows),
             (1,),
@@ -238,7 +239,7 @@ def _unreadable(rows: pl.DataFrame) -> tuple[Listing, ...]:
     )
 
 
-def _notes(judged: FolderQuality) -> tuple[str, ...]:
+def _notes(judged: FolderQuality, place: Place) -> tuple[str, ...]:
     notes = [
         "The score was trained on ECGs that lay people took with a telephone; on other recordings it ranks rather "
         "than measures. It must not be used as a feature.",
@@ -247,6 +248,12 @@ def _notes(judged: FolderQuality) -> tuple[str, ...]:
         "An exchange of LA and LL changes an ECG so little that most are missed. A heart at the right side looks "
         "like RA and LA exchanged.",
     ]
+    broken = judged.findings.filter(pl.col("finding") == "limb leads contradict").height
+    if place.source is None and broken > 0.05 * judged.records.height:
+        notes.append(
+            f"In {broken:,} recordings the limb leads contradict each other. If this is a published set, read it as "
+            "its source (--source): that puts right what is known to be wrong with its files."
+        )
     if judged.passed_over:
         notes.append(
             f"Passed over as tables of something else than an ECG: {', '.join(judged.passed_over[:5])}."

@@ -31,7 +31,7 @@ class Heart:
 
 
 def average_beat(waves: NDArray[np.float32], beats: NDArray[np.int64], fs: float) -> Heart | None:
-    """Cut the beats out and compare them with each other; None with fewer than three whole ones.
+    """Cut the beats out and compare them with each other; None with fewer than two whole ones.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def average_beat(waves: NDArray[np.float32], beats: NDArray[np.int64], fs: float
     """
     before, after = round(_BEFORE_S * fs), round(_AFTER_S * fs)
     inside = beats[(beats >= before) & (beats + after <= waves.shape[1])]
-    if len(inside) < 3:
+    if len(inside) < 2:
         return None
     inside = inside[np.linspace(0, len(inside) - 1, min(len(inside), _MOST_BEATS)).astype(int)]
     span = np.arange(-before, after)

@@ -210,7 +210,7 @@ def _no_beats(record: Record, measured: Measured) -> _Said | None:
     if len(known) and known.max() >= 0.7:
         return None
     if not len(known):
-        few = "none stands out" if not rate > 0 else "fewer than three stand out"
+        few = "none stands out" if not rate > 0 else "fewer than two stand out whole"
         return "no beats", SEVERE, f"no beats: {few}"
     return (
         "no beats",

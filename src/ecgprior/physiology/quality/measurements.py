@@ -273,14 +273,20 @@ def _reasons(record: Record, lead: dict[str, NDArray[np.float64]], whole: dict[s
                     if record.fs < 60
                     else "the lead is flat"
                     if lead["flat_share"][at] >= 0.5
-                    else "fewer than 3 beats"
+                    else "fewer than 2 whole beats"
                 )
             else:
                 why = "too short"
             found[f"{name}.{record.leads[at]}"] = why
     for name, value in whole.items():
         if np.isnan(value):
-            needs = "limb leads" if name == "algebra_mv" else "at least 3 beats"
+            needs = (
+                "limb leads"
+                if name == "algebra_mv"
+                else "at least 3 beats"
+                if name == "rr_spread"
+                else "at least 2 whole beats"
+            )
             if name.startswith("reversal"):
                 needs = "beats in I, II and chest leads"
             found[name] = f"it needs {needs}"
