@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 import torch
 
-from ecgprior.errors import ColumnMissing
+from ecgprior.errors import ColumnMissing, RecipeError
 from ecgprior.objectives.delineate import Delineate
 from ecgprior.record.preprocess import Preprocessing
 from ecgprior.training.fit import fit
@@ -134,6 +134,17 @@ def test_a_run_learns_from_them_and_says_of_whom(marked, recipe, tmp_path):
         1,
         model.dim,
     )
+
+
+def test_other_marks_are_another_run(marked, recipe, tmp_path, monkeypatch):
+    plan, names = recipe(**DELINEATE) | {"batch": 2}, marked.index["record"].to_list()[:2]
+    fit(plan, marked, tmp_path / "run", train=names)
+    before = wave_marks(marked).height
+    less = {name: marked.side(name).head(3) for name in ("annotations", "fiducials")}
+    monkeypatch.setattr(type(marked), "side", lambda self, name: less[name])
+    assert 0 < wave_marks(marked).height < before
+    with pytest.raises(RecipeError, match="holds another run: waves was"):
+        fit(plan, marked, tmp_path / "run", train=names)
 
 
 def test_a_corpus_without_waves_stops_before_the_first_step(corpus, recipe, tmp_path):

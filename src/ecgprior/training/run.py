@@ -30,7 +30,7 @@ from .processes import Processes
 from .state import has_state, load_state, optimiser_tensors, remove_state, restore_optimiser, save_state
 from .step import Stepper
 from .validate import validation_score
-from .waves import WaveMaps
+from .waves import WaveMaps, marks_digest
 from .windows import Progress, Windows, WindowStore
 
 Labels = tuple[tuple[str, ...], NDArray[np.float32]]
@@ -85,7 +85,14 @@ class Run:
             "validation": part(self.validation_rows),
             "labels": None if self.labels is None else [list(self.labels[0]), matrix],
             "init": None if init is None else str(init),
-        }
+        } | self._marks()
+
+    def _marks(self) -> dict[str, str]:
+        """What an objective learns from that the corpus' digest does not hold; empty for most."""
+        kind: Any = lookup.method("objectives", self.recipe.objective["name"], Objective)
+        if "waves" not in kind.needs:
+            return {}
+        return {"waves": marks_digest(self.corpus, [*self.train_rows.tolist(), *self.validation_rows.tolist()])}
 
     def claim(self, identity: dict[str, Any], resume: bool, here: Processes) -> Path | None:
         """Make the run folder, or find this very run in it; the checkpoint when that one is done.

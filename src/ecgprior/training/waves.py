@@ -18,6 +18,7 @@ from torch import Tensor, from_numpy
 
 from ..corpus.shards import Corpus
 from ..errors import ColumnMissing
+from ..provenance import sha256
 from .windows import WindowStore
 
 NONE, UNKNOWN = 0, -1
@@ -108,6 +109,15 @@ def wave_marks(corpus: Corpus) -> pl.DataFrame | None:
         parts.append(_marks_of_fiducials(measured).select(columns))
     marks = pl.concat(parts) if parts else None
     return None if marks is None or not marks.height else marks
+
+
+def marks_digest(corpus: Corpus, rows: list[int]) -> str:
+    """SHA-256 of all marks of waves of these records, whichever table they are from."""
+    marks, names = wave_marks(corpus), corpus.index["record"].gather(rows)
+    if marks is None:
+        return sha256(b"")
+    own = marks.filter(pl.col("record").is_in(names.to_list()))
+    return sha256(own.sort("record", "lead", "sample", maintain_order=True).write_csv().encode())
 
 
 def _marks_of_fiducials(table: pl.DataFrame) -> pl.DataFrame:

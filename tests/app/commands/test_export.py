@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import onnxruntime
+import polars as pl
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from ecgprior.app.main import app
+from ecgprior.corpus.splits import Split
 from ecgprior.encoders._build import build_encoder
 from ecgprior.encoders._load import load, save_checkpoint
 from ecgprior.errors import CheckpointError
@@ -63,6 +65,28 @@ def test_a_delineator_takes_any_leads_and_gives_probabilities(tmp_path):
         assert waves.shape == expected.shape == (2, n_leads, 4, 2 * -(-time // 2))
         np.testing.assert_allclose(waves[lead_mask], expected[lead_mask], atol=1e-5)
         assert (waves[~lead_mask][:, 0] == 1).all() and (waves[~lead_mask][:, 1:] == 0).all()
+
+
+def test_from_simulated_hearts_to_a_file_by_commands(tmp_path):
+    """The recipe of the package, made small: truth of simulated hearts in, a network file out."""
+
+    def run(*arguments):
+        done = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+
+    hearts, corpus = tmp_path / "hearts", tmp_path / "corpus"
+    run("simulate", "--to", hearts, "--n", 6, "--rate", 250, "--fiducials")
+    run("prepare", f"simulated={hearts}", "--to", corpus, "--workers", 1)
+    run("split", corpus, "--cv", 3, "--to", tmp_path / "folds.csv")
+    small = ["steps=2", "batch=4", "encoder.size=0.04m"]
+    parts = ["--split", tmp_path / "folds.csv", "--test-fold", 0, "--all-but-test"]
+    run("pretrain", "delineate/ludb", *small, "--corpus", corpus, "--to", tmp_path / "run", *parts)
+    session = export(tmp_path / "run" / "checkpoint", tmp_path / "d.onnx")
+    origin = json.loads(session.get_modelmeta().custom_metadata_map["provenance"])
+    assert origin["recipe"]["encoder"]["size"] == "0.04m" and origin["facts"]["all_but_test"] is True
+    assert [source["name"] for source in origin["sources"]] == ["simulated"]
+    n_train = origin["sources"][0]["n_records"]
+    assert n_train == 6 - Split.load(tmp_path / "folds.csv").fold.filter(pl.col("fold") == 0).height
 
 
 def test_its_checkpoint_embeds_but_does_not_predict(tmp_path):

@@ -10,7 +10,7 @@ from ecgprior.corpus.sources.folder import Folder
 from ecgprior.encoders._load import load
 from ecgprior.errors import ColumnMissing, CorpusError, LeadMissing, RecipeError, UnknownName
 
-SMALL = ["steps=2", "batch=4", "seconds=2.0", "encoder.size=0.3m", "log_every=1"]
+SMALL = ["steps=2", "batch=4", "seconds=2.0", "objective.view_seconds=2.0", "encoder.size=0.3m", "log_every=1"]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,27 @@ def test_supervised_takes_labels_and_a_fold(corpus, tmp_path):
     assert config["metrics"]["n_records"] == 10
     assert config["provenance"]["facts"]["test_fold"] == 1
     assert "NORM" in config["head"]["labels"]
+
+
+def test_all_but_the_test_fold_may_be_learnt_from(corpus, tmp_path):
+    split = tmp_path / "folds.csv"
+    CliRunner().invoke(app, ["split", str(corpus), "--cv", "4", "--to", str(split)])
+    there = ["--corpus", corpus, "--to", tmp_path / "run"]
+    more = ["--labels", "ptbxl_superclass", "--split", split, "--test-fold", "1", "--all-but-test"]
+    run("supervised", *SMALL, *more, *there)
+    config = load(tmp_path / "run" / "checkpoint").config
+    assert config["metrics"]["n_records"] == 15 and config["provenance"]["facts"]["all_but_test"] is True
+    assert config["metrics"]["kept_step"] == config["metrics"]["steps"]
+    with pytest.raises(CorpusError, match="--all-but-test needs a fold file"):
+        run("simclr", *SMALL, *there, "--all-but-test")
+
+
+def test_a_recipe_of_another_folder_is_named_with_it(corpus, tmp_path):
+    there = ["--corpus", corpus, "--to", tmp_path / "run"]
+    with pytest.raises(ColumnMissing, match="needs 'waves'"):
+        run("delineate/ludb", "steps=2", *there)
+    with pytest.raises(UnknownName, match="delineate/lubd"):
+        run("delineate/lubd", *there)
 
 
 def test_refusals(corpus, tmp_path):
