@@ -44,7 +44,7 @@ def test_rows_come_back_as_the_delineation(tmp_path):
     windows = [(f"r{i}", 0, 5000) for i in range(4)]
     fiducial_rows(windows, found).write_parquet(tmp_path / "f.parquet")
     given = Given(tmp_path / "f.parquet", 500, 500)
-    assert given.records() == {"r0", "r1", "r2", "r3"}
+    assert given.records == {"r0", "r1", "r2", "r3"}
     for window, one in zip(windows, found):
         (again,) = given.of([window], one.leads)
         np.testing.assert_allclose(again.points, one.points, atol=1 / 128)
@@ -65,6 +65,20 @@ def test_samples_count_from_the_record_and_a_window_is_cut_out(tmp_path):
     assert np.nanmin(part.points) >= 0 and np.nanmax(part.points) < 1000
     (slow,) = Given(tmp_path / "f.parquet", 500, 100).of([("r", 0, 1000)], one.leads)
     np.testing.assert_allclose(slow.global_, one.global_ / 5, atol=1 / 128)
+
+
+def test_tables_of_delineations_with_bare_names_are_read_too(tmp_path):
+    one, path = with_lone_p(), tmp_path / "f.parquet"
+    one.table().with_columns(record=pl.lit("10")).write_parquet(path)
+    given = Given(path, 500, 500)
+    (again,) = given.of([("ludb/10", 0, 5000)], one.leads)
+    np.testing.assert_allclose(again.points, one.points)
+    np.testing.assert_allclose(again.lone_p, one.lone_p)
+    given.check(pl.Series(["ludb/10", "ludb/11"]))
+    with pytest.raises(CorpusError, match="several records of the corpus are called '10'"):
+        given.check(pl.Series(["ludb/10", "other/10"]))
+    with pytest.raises(CorpusError, match="expected records of the corpus, as 'ludb/11'"):
+        given.check(pl.Series(["ludb/11"]))
 
 
 def test_a_file_that_is_no_such_table_is_refused(tmp_path):

@@ -69,12 +69,14 @@ def _rows_of(
 
 
 class Given:
-    """Fiducials that somebody else found, as a file in the form of the table.
+    """Fiducials that somebody else found, in a Parquet file.
+
+    Two forms are read: that of the side table ``fiducials``, and rows of :meth:`Delineation.table` with a column
+    ``record``. Records may be named as in the corpus (``ludb/10``) or without their source (``10``).
 
     Parameters
     ----------
     path : Path
-        Parquet, columns as ``FORMAT.md`` says.
     fs : float
         Rate of its samples in Hz.
     corpus_fs : float
@@ -82,7 +84,7 @@ class Given:
     Raises
     ------
     CorpusError
-        It cannot be read, is not such a table, or has no global fiducials (lead null).
+        It cannot be read, is not such a table, or has no global fiducials (lead null or ``global``).
     """
 
     def __init__(self, path: Path, fs: float, corpus_fs: float) -> None:
@@ -90,48 +92,78 @@ class Given:
         with where(f"fiducials '{path}'"):
             try:
                 schema = pl.scan_parquet(path, glob=False).collect_schema()
-                wrong = [c for c, kind in KINDS["fiducials"].columns.items() if schema.get(c) != kind]
-                if wrong:
-                    raise CorpusError(
-                        f"expected the columns of a table 'fiducials', got none or another {', '.join(wrong)}"
-                    )
-                over_all = (
-                    pl.scan_parquet(path, glob=False)
-                    .filter(pl.col("lead").is_null())
-                    .select(pl.len())
-                    .collect()
-                )
+                self._table = _normal(pl.scan_parquet(path, glob=False), schema)
+                found = self._table.select(
+                    pl.col("record").unique().implode(), over_all=pl.col("lead").is_null().any()
+                ).collect()
             except (OSError, pl.exceptions.PolarsError) as error:
                 raise CorpusError(f"expected a Parquet file, got {error}") from None
-            if not over_all.item():
+            if not found["over_all"][0]:
                 raise CorpusError(
                     "expected global fiducials (lead null), from which intervals come, got none"
                 )
+        self.records = frozenset(found["record"][0])
 
-    def records(self) -> set[str]:
-        """The records that the file knows."""
-        names = pl.scan_parquet(self.path, glob=False).select(pl.col("record").unique()).collect()
-        return set(names["record"])
+    def check(self, names: pl.Series) -> None:
+        """Refuse a file that knows none of these records, or by whose names two of them go.
+
+        Raises
+        ------
+        CorpusError
+        """
+        known = [name for name in names.to_list() if self._name(name) in self.records]
+        if not known:
+            raise CorpusError(
+                f"fiducials '{self.path}': expected records of the corpus, as {names[0]!r}, got "
+                f"{sorted(self.records)[:3]}"
+            )
+        called = [self._name(name) for name in known]
+        if len(set(called)) < len(called):
+            double = next(name for name in called if called.count(name) > 1)
+            raise CorpusError(
+                f"fiducials '{self.path}': several records of the corpus are called '{double}': expected their names "
+                "with the source, as 'ludb/10'"
+            )
 
     def of(self, windows: Sequence[Window], leads: tuple[str, ...]) -> list[Delineation | None]:
         """The delineation of each window, counted from its start; None where the file has nothing for the record."""
-        wanted = list({name for name, _, _ in windows})
-        columns = list(KINDS["fiducials"].columns)
-        table = (
-            pl.scan_parquet(self.path, glob=False)
-            .filter(pl.col("record").is_in(wanted))
-            .select(columns)
-            .collect()
-        )
+        called = {name: self._name(name) for name, _, _ in windows}
+        table = self._table.filter(pl.col("record").is_in(list(set(called.values())))).collect()
         if self.fs != self.corpus_fs:
             table = rescale(table, "fiducials", self.fs, self.corpus_fs)
         parts = {key[0]: part for key, part in table.partition_by("record", as_dict=True).items()}
         return [
-            _delineation(_of_window(parts[name], start, stop), leads, self.corpus_fs)
-            if name in parts
+            _delineation(_of_window(parts[called[name]], start, stop), leads, self.corpus_fs)
+            if called[name] in parts
             else None
             for name, start, stop in windows
         ]
+
+    def _name(self, record: str) -> str:
+        return record if record in self.records else record.partition("/")[2]
+
+
+def _normal(table: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """Either form with the columns of the side table; rows without a window have the empty one at 0."""
+    wanted = KINDS["fiducials"].columns
+    numbers = {"beat", "start", "stop", *FIDUCIALS}
+    wrong = [
+        name
+        for name in wanted
+        if name not in {"start", "stop", *schema}
+        or (
+            name in schema
+            and not (schema[name].is_numeric() if name in numbers else schema[name] == pl.String)
+        )
+    ]
+    if wrong:
+        raise CorpusError(
+            f"expected the columns of a table 'fiducials' ({', '.join(wanted)}), got none or another {', '.join(wrong)}"
+        )
+    there = {name: pl.col(name) if name in schema else pl.lit(0) for name in wanted}
+    there["lead"] = pl.when(pl.col("lead") != "global").then(pl.col("lead"))
+    cast = [there[name].cast(kind).alias(name) for name, kind in wanted.items()]
+    return table.select(cast).with_columns(pl.col(FIDUCIALS).fill_null(float("nan")))
 
 
 def _of_window(table: pl.DataFrame, start: int, stop: int) -> pl.DataFrame:

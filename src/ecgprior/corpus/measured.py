@@ -88,7 +88,8 @@ def measure_corpus(
     network : path, optional
         An ONNX file of other weights than the package's.
     fiducials : path, optional
-        Fiducials that were found elsewhere (Parquet, as the table): they are measured, nothing is delineated.
+        Fiducials that were found elsewhere, as Parquet: the table ``fiducials``, or rows of ``Delineation.table()`` with
+        a column ``record``. They are measured, nothing is delineated.
     fiducials_fs : float, optional
         Rate of their samples in Hz; by default the corpus' rate.
     replace : bool
@@ -150,12 +151,7 @@ def _task(
     }
     if fiducials is not None:
         given = Path(fiducials).resolve()
-        known = Given(given, rate, corpus.fs).records()
-        if known.isdisjoint(corpus.index["record"]):
-            raise CorpusError(
-                f"fiducials '{fiducials}': expected records of the corpus, as {corpus.index['record'][0]!r}, got "
-                f"{sorted(known)[:3]}"
-            )
+        Given(given, rate, corpus.fs).check(corpus.index["record"])
         settings |= {"fiducials_sha256": sha256_file(given), "fiducials_fs": rate}
         return Task(_samples(window_s, corpus), None, given, rate, settings)
     path = Path(network).resolve() if network is not None else None
