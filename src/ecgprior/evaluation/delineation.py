@@ -16,8 +16,8 @@ marked part is a pair or nothing, never false.
 A wave is *detected* when its peak lies within 150 ms of a marked peak (same pairing). A method that gives no peaks is
 taken at the middle of its waves.
 
-**Source** tolerances: the rule of the project's target table, close to Martínez et al. 2004, doi
-10.1109/TBME.2003.821031 (table V) and CSE's; 150 ms: Moskalenko et al. 2020, arXiv 2001.04689, after ANSI/AAMI EC57.
+**Source** tolerances: ours, of the order of those in use since Martínez et al. 2004, doi 10.1109/TBME.2003.821031;
+150 ms: ANSI/AAMI EC57, and on LUDB Moskalenko et al. 2020, arXiv 2001.04689.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ least three of them: its onset is the second-earliest, its offset the second-lat
 its peak the middle one. The same rule turns another method's leads into global waves; a method that gives global
 fiducials is taken at its word.
 
-**Source** the second-earliest and second-latest rule: Laguna et al. 1994, doi 10.1006/cbmr.1994.1006, in a like form;
-limits to compare with: IEC 60601-2-25:2011, 201.12.1.101.3 (mean ± SD of P ±10 ± 15, PQ ±10 ± 10, QRS ±10 ± 10,
-QT ±25 ± 30 ms). That standard measures 100 given ECGs once each and leaves out four outliers; here every beat counts
-and nothing is left out, and the medians of recordings stand beside it.
+**Source** the idea that one lead alone does not decide: Laguna et al. 1994, doi 10.1006/cbmr.1994.1006 (there by
+neighbours within a time, here by rank). Limits to compare with: IEC 60601-2-25, mean ± SD of P ±10 ± 15, PQ ±10 ± 10,
+QRS ±10 ± 10, QT ±25 ± 30 ms. The standard measures ECGs of its own, once each; here every beat counts and nothing is
+left out, and the medians of recordings stand beside it.
 """
 
 from __future__ import annotations
