@@ -21,7 +21,7 @@ WINDOW = 2560
 
 _HOP = 2048
 _MULTIPLE = 32  # the network takes multiples of so many samples
-_ROWS = 384  # leads × windows of one call: what a few tens of MB hold
+_ROWS = 48  # leads × windows of one call: what a cache of a few MB holds
 _FLAT_MV = 0.01  # a lead with a smaller range was not recorded
 _CLIP_MV = 20.0  # no heart reaches this; from here on float32 and filters lose the rest of the trace
 
