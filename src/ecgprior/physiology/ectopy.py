@@ -143,10 +143,10 @@ def compare_beats(
 
 def _cut(signal: NDArray[np.float32], at: NDArray[np.int64], grid: NDArray[np.int64]) -> NDArray[np.float32]:
     """Stretches around `at`: (K, L, W); held beyond the record, 0 where missing or beyond 1 V."""
-    where = np.clip(at[:, None] + grid, 0, signal.shape[1] - 1)
-    cut = signal[:, where].transpose(1, 0, 2)
+    cut = signal.take(at[:, None] + grid, axis=1, mode="clip").transpose(1, 0, 2)
     with np.errstate(invalid="ignore"):
-        return np.where(np.abs(cut) <= _LARGEST_MV, cut, np.float32(0))
+        fine = np.abs(cut) <= _LARGEST_MV
+    return cut if fine.all() else np.where(fine, cut, np.float32(0))
 
 
 def _unit(cut: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

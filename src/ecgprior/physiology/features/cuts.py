@@ -24,11 +24,12 @@ def cut(signal: NDArray, start: NDArray[np.float64], grid: NDArray[np.int64]) ->
     known = np.isfinite(start)
     where = np.round(np.where(known, start, 0)).astype(np.int64)[..., None] + grid
     inside = known[..., None] & (where >= 0) & (where < signal.shape[1])
-    where = np.minimum(np.maximum(where, 0), signal.shape[1] - 1)
     if start.ndim == 1:
-        return np.where(inside, signal[:, where], np.float32(np.nan))
-    lead = np.arange(signal.shape[0])[:, None, None]
-    return np.where(inside, signal[lead, where], np.float32(np.nan))
+        x = signal.take(where, axis=1, mode="clip")
+    else:
+        where = np.minimum(np.maximum(where, 0), signal.shape[1] - 1)
+        x = signal.take(where + signal.shape[1] * np.arange(signal.shape[0])[:, None, None])
+    return x if inside.all() else np.where(inside, x, np.float32(np.nan))
 
 
 def level_before(

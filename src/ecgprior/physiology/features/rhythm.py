@@ -126,10 +126,11 @@ def _dissociation(m: Measured) -> float:
     r = r[np.isfinite(r)]
     if len(p) < 5 or len(r) < 5:
         return np.nan
-    steady = [_spread(np.diff(a)) <= 0.15 for a in (p, r)]
     following = np.searchsorted(r, p)
     gap_ms = (r[following[following < len(r)]] - p[following < len(r)]) * 1000 / m.fs
-    return float(all(steady) and len(gap_ms) >= 5 and gap_ms.std() >= 80)
+    if len(gap_ms) < 5 or gap_ms.std() < 80:
+        return 0.0
+    return float(_spread(np.diff(p)) <= 0.15 and _spread(np.diff(r)) <= 0.15)
 
 
 def _f_wave(m: Measured, of: str) -> float:
