@@ -1,8 +1,8 @@
 """A delineation on ECG paper: each wave as a highlighter's stroke under the trace, with ticks at onset and offset.
 
-The trace stays black and whole, so the ECG is read as always. Colours are those of Okabe and Ito (2008), told apart
-with any colour vision and apart from the paper's red; on a lead that runs over the whole width there is also a lane
-with the waves over all leads, from which intervals are measured, and letters on the first of each kind.
+The trace stays black and whole, so the ECG is read as always. Blue, yellow and green are apart by at least 43 in
+CIELAB for readers who confuse red and green, and by 19 for those who confuse blue and yellow. On a lead that runs over
+the whole width there is also a lane with the waves over all leads, from which intervals are measured, and letters.
 
 Presentation is in attributes; a page may restyle it through ``ecg-wave``, ``ecg-tick``, ``ecg-lane`` and
 ``data-wave="P"``, ``"QRS"``, ``"T"``.
@@ -19,7 +19,7 @@ from ...record.beats import WAVES, Delineation
 from .layout import MM_PER_S, Trace
 from .trace import path
 
-COLOURS = {"P": ("#56b4e9", "#0072b2"), "QRS": ("#f0b429", "#a86600"), "T": ("#3cc49c", "#00704f")}
+COLOURS = {"P": ("#6cb6ff", "#0a5fb4"), "QRS": ("#ffc20a", "#8f6400"), "T": ("#0b8f5a", "#005c39")}
 """Of the stroke, and of its ticks and letters."""
 
 LANE_MM = 4.0
