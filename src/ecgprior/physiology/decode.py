@@ -107,7 +107,7 @@ class Rules:
     p_reach_ms: float = 350.0
     p_share: float = 0.4
     p_sure: float = 0.9
-    p_support: float = 0.5
+    p_support: float = 0.45
     p_around: int = 4
     lone_level: float = 0.8
     rank: int = 1
