@@ -240,7 +240,8 @@ def _contradiction(record: Record, measured: Measured) -> _Said | None:
     residual = measured.record["algebra_mv"]
     if not residual > _CONTRADICT_MV:
         return None
-    some = record.signal[:, :: max(1, record.n_samples // _MOST_SAMPLES)]  # the equations hold for any samples
+    step = max(1, record.n_samples // _MOST_SAMPLES)  # the equations hold for any samples
+    some = record.signal[:, ::step]
     check = check_leads(record.with_(signal=np.where(np.isfinite(some), some, np.nan)))
     if check.ok is not False:
         return None
