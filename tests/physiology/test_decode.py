@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgprior.physiology.decode import RULES, decode
+from ecgprior.physiology.decode import decode
+from ecgprior.physiology.rules import RULES
 from ecgprior.record.filters import resample_array
 from ecgprior.simulator.simulate import simulate
 

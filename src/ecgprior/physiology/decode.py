@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .peaks import lead_peaks, prominence, smooth, vector_peaks
+from .rules import RULES, Rules
 from .runs import Runs, find_runs
 
 FS = 250.0
@@ -38,85 +39,6 @@ WAVES_FS = 125.0
 _P, _QRS, _T = 0, 1, 2
 _PEAK = 1
 _SMOOTH = 5  # samples at 250 Hz: P and T peaks are looked for in means over 20 ms
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the decoder holds for a wave. Triples are for P, QRS, T.
-
-    Attributes
-    ----------
-    low, event_low : float
-        Runs are looked for above this probability: of one lead, of the pooled leads.
-    gap_ms : triple
-        Two runs of one lead and class with less between them are one.
-    event_level : triple
-        The pooled probability must reach this somewhere, or there is no such wave in any lead.
-    lead_level : triple
-        A lead's own probability must reach this, or the wave is absent in this lead.
-    lead_share : float
-        At least this share of the present leads must show a wave (rounded up, at least 1 lead).
-    shortest_ms : triple
-        Shorter waves are dropped.
-    tolerance_ms : float
-        A lead's run belongs to an event if it lies within it, or no farther away than this.
-    refractory_ms : float
-        Of two QRS closer than this the lighter one is dropped; P waves likewise.
-    doubtful_level, doubtful_ms : float
-        A QRS whose pooled probability stays below this level is dropped when a surer one is nearer than this.
-    sure_level, prominence : float
-        A QRS whose pooled probability stays below `sure_level`, or that the record's end cuts, must also stand out of the trace by this factor
-        (:func:`~ecgprior.physiology.peaks.prominence`), or be one of a fast run …
-    run_beats, run_ms : int, float
-        … of at least so many within this time: ventricular tachycardia does not stand out of itself.
-    t_reach_ms : float
-        A T begins at most so long after the middle of its QRS.
-    p_reach_ms : float
-        A P ends at most so long before its QRS begins; if not, it is a lone P.
-    p_share : float
-        Of several P waves before a QRS, the last that has this share of the heaviest one's mass is taken.
-    p_sure, p_support, p_around : float, float, int
-        A P whose pooled probability stays below `p_sure` is kept where P waves are the rule: the mean of that
-        probability (0 = no P) over this beat and `p_around` beats on either side is at least `p_support`. Fibrillation
-        has doubtful P waves before a third of its beats, sinus rhythm before nearly all.
-    lone_level : float
-        The pooled probability that a lone P must reach.
-    rank, rank_leads : int
-        Over all leads, the boundary is the one of this rank (0 = earliest onset and latest offset, 1 = the second) if
-        at least `rank_leads` leads show the wave, and the outermost one if fewer do.
-    missing_ms : float
-        Longer gaps of the signal count: a wave that touches one is absent in this lead.
-    """
-
-    low: float = 0.2
-    event_low: float = 0.3
-    gap_ms: tuple[float, float, float] = (24.0, 40.0, 40.0)
-    event_level: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    lead_level: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    lead_share: float = 0.15
-    shortest_ms: tuple[float, float, float] = (24.0, 24.0, 40.0)
-    tolerance_ms: float = 24.0
-    refractory_ms: float = 200.0
-    doubtful_level: float = 0.7
-    doubtful_ms: float = 300.0
-    sure_level: float = 0.98
-    prominence: float = 7.0
-    run_beats: int = 6
-    run_ms: float = 3000.0
-    t_reach_ms: float = 600.0
-    p_reach_ms: float = 350.0
-    p_share: float = 0.4
-    p_sure: float = 0.9
-    p_support: float = 0.45
-    p_around: int = 4
-    lone_level: float = 0.8
-    rank: int = 1
-    rank_leads: int = 3
-    missing_ms: float = 40.0
-
-
-RULES = Rules()
-"""The rules that the shipped network is decoded with."""
 
 
 class Waves(NamedTuple):

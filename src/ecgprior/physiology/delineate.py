@@ -18,8 +18,9 @@ import numpy as np
 
 from ..record.beats import Delineation
 from ..record.record import Record
-from .decode import FS, RULES, Rules, Waves, decode
+from .decode import FS, Waves, decode
 from .network import shipped
+from .rules import RULES, Rules
 from .windows import Network, Trace, near_fraction, probabilities, trace_of
 
 LOWEST_HZ, HIGHEST_HZ = 40.0, 20_000.0
