@@ -28,7 +28,9 @@ def test_interpolation_equals_numpy():
     found = read_between(torch.tensor(signal), torch.tensor(position))
     for b in range(2):
         for lead in range(3):
-            np.testing.assert_allclose(found[b, lead], np.interp(position[b], np.arange(20), signal[b, lead]), atol=1e-9)
+            np.testing.assert_allclose(
+                found[b, lead], np.interp(position[b], np.arange(20), signal[b, lead]), atol=1e-9
+            )
 
 
 @pytest.mark.parametrize("n", [100, 60, 2])

@@ -45,13 +45,20 @@ def test_a_step_decays_and_leads_step_at_their_own_times(heart, apply):
 
 def test_one_spike_a_beat_ahead_of_it_and_no_new_wave(heart, apply):
     batch = heart()
-    view = apply(PacingSpikes(low_ms=20.0, high_ms=20.0), batch)
+    view = apply(PacingSpikes(low_ms=20.0, high_ms=20.0, atrial=0.0), batch)
     spike = view.signal != batch.signal
     onset = (torch.diff((batch.columns["waves"][0, 0] == 2).int()) == 1).nonzero()[:, 0] + 1
     for row in range(4):
         for lead in range(3):
             assert spike[row, lead].nonzero()[:, 0].tolist() == (onset - 5).tolist()
     assert torch.equal(view.columns["waves"], batch.columns["waves"])
+
+
+def test_some_hearts_are_paced_in_the_atrium_too(heart, apply):
+    batch = heart(n=100)
+    spike = apply(PacingSpikes(low_ms=8.0, high_ms=8.0, atrial=0.33), batch).signal != batch.signal
+    n_beats, n = 8, spike[:, 0].sum(1)
+    assert set(n.tolist()) == {n_beats, 2 * n_beats} and 0.2 < (n > n_beats).float().mean() < 0.5
 
 
 def test_polarity_turns_its_share(heart, apply):
