@@ -91,11 +91,14 @@ def version() -> str:
         return "0+unknown"
 
 
+_CODE = {".py", ".toml", ".csv", ".json", ".onnx"}
+
+
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """SHA-256 over every Python and TOML file of the package: which code ran. Computed once a process."""
+    """SHA-256 over the package's code, recipes, tables and weights: what ran. Computed once a process."""
     root = Path(__file__).parent
-    files = sorted(p for p in root.rglob("*") if p.suffix in {".py", ".toml", ".csv"})
+    files = sorted(p for p in root.rglob("*") if p.suffix in _CODE)
     return digest_pairs((p.relative_to(root).as_posix(), sha256_file(p)) for p in files)
 
 

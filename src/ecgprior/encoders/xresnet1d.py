@@ -26,7 +26,6 @@ from ..recipe import Part
 from ._masked import MaskedBatchNorm, halve, masked_input, mean_over, strided, zero_invalid
 from .base import Embedding, Encoder
 
-
 _STRIDE = 32  # five halvings
 
 
