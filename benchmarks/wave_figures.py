@@ -97,12 +97,12 @@ def edge(which: Callable[..., float], marks: Marks, side: int) -> float:
 
 
 def cross_fitted(folder: Path) -> Networks:
-    """``fold<k>.onnx`` and ``folds.csv`` of one folder; a recording that the table does not name was seen by none."""
+    """``fold<k>.onnx`` and ``folds.csv`` of one folder; records are named ``2`` or, as in a corpus, ``ludb/2``."""
     table = pl.read_csv(folder / "folds.csv", schema_overrides={"record": pl.String})
-    fold = dict(zip(table["record"], table["fold"]))
+    fold = dict(zip(table["record"].str.strip_prefix("ludb/"), table["fold"]))
     nets = {k: WaveNetwork(folder / f"fold{k}.onnx") for k in sorted(set(fold.values()))}
     return Networks(
-        lambda name: nets[fold.get(name, min(nets))],
+        lambda name: nets[fold[name]],
         nets[min(nets)],
         f"cross-fitted, {len(nets)} folds by recording",
     )
