@@ -60,7 +60,7 @@ class Rules:
     low: float = 0.2
     event_low: float = 0.3
     gap_ms: tuple[float, float, float] = (24.0, 40.0, 40.0)
-    event_level: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    event_level: tuple[float, float, float] = (0.5, 0.4, 0.5)
     lead_level: tuple[float, float, float] = (0.5, 0.5, 0.5)
     lead_share: float = 0.15
     shortest_ms: tuple[float, float, float] = (24.0, 24.0, 40.0)
@@ -68,7 +68,7 @@ class Rules:
     refractory_ms: float = 200.0
     doubtful_level: float = 0.7
     doubtful_ms: float = 300.0
-    sure_level: float = 0.98
+    sure_level: float = 0.997
     prominence: float = 7.0
     run_beats: int = 6
     run_ms: float = 3000.0
