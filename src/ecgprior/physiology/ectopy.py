@@ -19,7 +19,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 _BEFORE_S, _AFTER_S, _LAG_S = 0.080, 0.120, 0.024
@@ -210,7 +209,9 @@ def _rr_ratio(r: NDArray[np.float64]) -> NDArray[np.float64]:
     """The interval before each beat over the median of up to nine around it; NaN for the first."""
     rr = np.diff(r)
     if len(rr) > 4:
-        around = np.sort(sliding_window_view(np.pad(rr, 4, mode="reflect"), 9), axis=1)[:, 4]
+        near = np.abs(np.arange(len(rr))[:, None] + np.arange(-4, 5))  # mirrored at both ends
+        near = np.minimum(near, 2 * (len(rr) - 1) - near)
+        around = np.sort(rr[near], axis=1)[:, 4]
     else:
         around = np.full(len(rr), _middle(rr))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -32,7 +32,8 @@ def test_measure_is_measure_many_of_one(heart):
     one = measure(heart.record, heart.delineation)
     values, codes = measure_many([heart.record] * 2, [heart.delineation] * 2)
     assert values.shape == codes.shape == (2, len(feature_names())) and codes.dtype == np.uint8
-    np.testing.assert_array_equal(values[1], list(one.values()))
+    np.testing.assert_array_equal(measure_many([heart.record], [heart.delineation])[0][0], list(one.values()))
+    np.testing.assert_allclose(values[1], list(one.values()), rtol=1e-9)  # sums run in another order
     assert list(one) == list(feature_names())
     assert np.array_equal(np.isnan(values), codes > 0)
     assert set(one.reasons) == {name for name, value in one.items() if math.isnan(value)}
@@ -41,6 +42,24 @@ def test_measure_is_measure_many_of_one(heart):
 def test_none_are_measured_when_none_are_given():
     values, codes = measure_many([], [])
     assert values.shape == codes.shape == (0, len(feature_names()))
+
+
+def test_a_batch_equals_its_records_one_by_one(boxes):
+    ecgs = [(e.record, e.delineation) for e in ep.simulate(3, seed=4)]
+    ecgs += [(e.record, e.delineation) for e in ep.simulate(2, seed=8, causes=["PVC"], seconds=6)]
+    ecgs += [(e.record, e.delineation) for e in ep.simulate(2, seed=6, causes=["AF"], fs=100)]
+    ecgs += [
+        boxes(n=n, leads=("V2", "II", "MLII"), no_p=(1,), gone=gone) for n, gone in ((9, ()), (5, ("II",)))
+    ]
+    ecgs += [boxes(leads=("V2", "II", "MLII"), cut=190), boxes(r_at=[]), boxes(level=np.nan), boxes(off=-25)]
+    leads = (*LEADS, "MLII")
+    values, codes = measure_many(
+        *zip(*(ecgs[k] for k in (7, 3, 0, 10, 9, 1, 5, 8, 2, 6, 11, 4, 12))), leads=leads
+    )
+    for row, k in enumerate((7, 3, 0, 10, 9, 1, 5, 8, 2, 6, 11, 4, 12)):
+        one, why = measure_many(*([part] for part in ecgs[k]), leads=leads)
+        np.testing.assert_array_equal(codes[row], why[0])
+        np.testing.assert_allclose(values[row], one[0], rtol=1e-9, atol=1e-12)
 
 
 def test_columns_are_the_leads_asked_for(heart):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .measured import Measured
 
+Array = NDArray[np.float64]
 _LEADS = ("II", "III", "aVF", "V1")
 _HZ = 50.0  # rate at which the gaps are looked at
 _BAND_HZ = (3.0, 9.0)
@@ -36,66 +37,86 @@ class FWaves:
 
     Attributes
     ----------
-    size_mv : float
+    size_mv : ndarray, float64, (N,)
         Root mean square.
-    frequency_hz : float
+    frequency_hz : ndarray, float64, (N,)
         Of the sinusoid, between 3 and 9 Hz, that explains most together with its octave.
-    regularity : float
+    regularity : ndarray, float64, (N,)
         The part of the variance that they explain, 0 … 1.
     """
 
-    size_mv: float
-    frequency_hz: float
-    regularity: float
+    size_mv: Array
+    frequency_hz: Array
+    regularity: Array
 
 
 def f_waves(m: Measured) -> FWaves:
-    """Measure the f waves of an ECG (its first 60 s)."""
-    step = max(1, round(m.fs / _HZ))
-    n = int(min(m.signal.shape[1], _LONGEST_S * m.fs)) // step
-    rows = [k for k, lead in enumerate(m.leads) if lead in _LEADS and m.recorded[k]]
-    rows = rows or list(np.flatnonzero(m.recorded))
-    gap = _gaps(m, n, step)
-    if m.fs / step < 4 * _BAND_HZ[1] or m.n_beats < 2 or not rows or gap.max(initial=0) == 0:
-        return FWaves(np.nan, np.nan, np.nan)
-    x = m.signal[rows, : n * step].reshape(len(rows), n, step).mean(axis=2, dtype=np.float64)
-    counts = np.bincount(gap)
-    means = np.array(
-        [np.bincount(gap, weights=np.where(np.isfinite(row), row, 0.0)) for row in x]
-    ) / np.maximum(counts, 1)
-    good = (gap > 0) & (counts[gap] * step >= _LEAST_STRETCH_S * m.fs) & np.isfinite(x).all(axis=0)
-    if good.sum() * step < _LEAST_S * m.fs:
-        return FWaves(np.nan, np.nan, np.nan)
-    x = np.where(good, x - means[:, gap], 0.0)
-    variance = np.square(x).sum()
-    size = float(np.sqrt(variance / (good.sum() * len(rows))))
-    if size < 1e-6:
-        return FWaves(size, np.nan, np.nan)
-    length = 4 * n
-    share = 2 * np.square(np.abs(np.fft.rfft(x, length, axis=1))).sum(axis=0) / (good.sum() * variance)
-    hz = np.arange(len(share)) * (m.fs / step / length)
+    """Measure the f waves of each ECG (its first 60 s)."""
+    fs, n_records = m.fs, m.n_records
+    step = max(1, round(fs / _HZ))
+    n = int(min(m.strip.n_samples, _LONGEST_S * fs)) // step
+    gap, n_gaps = _gaps(m, n, step)
+    if fs / step < 4 * _BAND_HZ[1] or not gap.any():
+        return FWaves(*np.full((3, n_records), np.nan))
+    preferred = m.recorded & np.isin(m.leads, _LEADS)[:, None]
+    used = np.where(preferred.any(axis=0), preferred, m.recorded)
+    rows = np.flatnonzero(used.any(axis=1))
+    used = used[rows]  # (rows, N)
+    raw = m.strip.signal.reshape(m.n_leads, n_records, -1)[rows, :, : n * step]
+    x: Array = raw.reshape(len(rows), n_records, n, step).mean(axis=3, dtype=np.float64)
+    whole = np.isfinite(x)
+    sums = [np.bincount(gap.ravel(), np.where(fine, row, 0.0).ravel(), n_gaps) for fine, row in zip(whole, x)]
+    length = np.bincount(gap.ravel(), minlength=n_gaps)
+    mean = np.array(sums).reshape(len(rows), n_gaps) / np.maximum(length, 1)
+    good = (gap > 0) & (length[gap] * step >= _LEAST_STRETCH_S * fs) & (whole | ~used[..., None]).all(axis=0)
+    x = np.where(good & used[..., None], x - mean[:, gap], 0.0)
+    n_good = good.sum(axis=1)
+    enough = (n_good * step >= _LEAST_S * fs) & used.any(axis=0)
+    variance = np.square(x).sum(axis=(0, 2))
+    size = np.where(enough, np.sqrt(variance / np.maximum(n_good * used.sum(axis=0), 1)), np.nan)
+    share, hz = _explained(x, fs / step)
+    share *= 2 / np.where(size >= 1e-6, n_good * variance, np.inf)[:, None]
     low, high = np.searchsorted(hz, _BAND_HZ)
-    both = share[low:high] + share[2 * np.arange(low, high)]
-    best = int(np.argmax(both))
-    return FWaves(size, float(hz[low + best]), float(min(both[best], 1.0)))
+    both = share[:, low:high] + share[:, 2 * np.arange(low, high)]
+    best = np.argmax(both, axis=1)
+    regularity = np.minimum(both[np.arange(n_records), best], 1.0)
+    large = size >= 1e-6
+    return FWaves(size, np.where(large, hz[low + best], np.nan), np.where(large, regularity, np.nan))
 
 
-def _gaps(m: Measured, n: int, step: int) -> NDArray[np.int64]:
-    """The number (from 1) of the stretch between T and QRS to which each of `n` steps belongs; 0 = none."""
+def _explained(x: Array, rate: float) -> tuple[Array, Array]:
+    """Power of (rows, N, n) summed over rows, four times as dense as the record's length gives: (N, F), and Hz."""
+    length = 4 * x.shape[2]
+    power = np.square(np.abs(np.fft.rfft(x, length, axis=2))).sum(axis=0)
+    return power, np.arange(power.shape[1]) * (rate / length)
+
+
+def _gaps(m: Measured, n: int, step: int) -> tuple[NDArray[np.int64], int]:
+    """The number of the stretch between T and QRS to which each of `n` steps of a record belongs: (N, n); 0 = none.
+
+    And how many numbers there are, 0 included.
+    """
     whole = m.marks[0] / step
     each = m.fs / step
     t_end = np.where(np.isfinite(whole[:, 2, 2]), whole[:, 2, 2], whole[:, 1, 2] + _AFTER_QRS_S * each)
-    edge = np.zeros(n + 1, np.int64)
     start, stop = t_end[:-1], whole[1:, 1, 0] - _BEFORE_QRS_S * each
     p_on, p_off = whole[1:, 0, 0], whole[1:, 0, 2]
     with_p = (p_on > start) & (p_off < stop)
+    of = m.records.of[1:]
+    record = np.concatenate([of, of[with_p]])
     firsts = np.concatenate([start, p_off[with_p]])
     lasts = np.concatenate([np.where(with_p, p_on, stop), stop[with_p]])
     known = np.isfinite(firsts) & np.isfinite(lasts)
-    first = np.clip(np.ceil(firsts[known]), 0, n).astype(np.int64)
-    last = np.clip(np.floor(lasts[known]), 0, n).astype(np.int64)
-    order = np.flatnonzero(last > first)
-    np.add.at(edge, first[order], order + 1)
-    np.add.at(edge, last[order], -(order + 1))
-    inside = np.cumsum(edge)[:n]
-    return np.clip(inside, 0, len(first))
+    known &= np.concatenate([of == m.records.of[:-1], np.equal(of, m.records.of[:-1])[with_p]])
+    order = np.flatnonzero(known)[np.argsort(record[known], kind="stable")]
+    record = record[order]
+    first = np.clip(np.ceil(firsts[order]), 0, n).astype(np.int64)
+    last = np.clip(np.floor(lasts[order]), 0, n).astype(np.int64)
+    count = np.bincount(record, minlength=m.n_records)
+    before = np.cumsum(count) - count
+    number = np.where(last > first, np.arange(1, len(order) + 1) - before[record], 0)
+    edge = np.zeros((m.n_records, n + 1), np.int64)
+    np.add.at(edge, (record, first), number)
+    np.add.at(edge, (record, last), -number)
+    inside = np.clip(np.cumsum(edge, axis=1)[:, :n], 0, count[:, None])
+    return np.where(inside > 0, inside + before[:, None], 0), len(order) + 1

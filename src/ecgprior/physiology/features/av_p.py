@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 _CSE = "CSE Working Party 1985, Eur Heart J 6:815"
 
 
-def _pr_range(m: Measured) -> float:
+def _pr_range(m: Measured) -> Any:
     pr = m.of_beats("pr_ms")[0]
-    pr = pr[np.isfinite(pr)]
-    return float(pr.max() - pr.min()) if len(pr) > 1 else np.nan
+    known = np.isfinite(pr)
+    longest = np.where(known, pr, -np.inf).max(axis=-1, initial=-np.inf)
+    shortest = np.where(known, pr, np.inf).min(axis=-1, initial=np.inf)
+    return np.where(known.sum(axis=-1) > 1, longest - shortest, np.nan)
 
 
 ENTRIES = (

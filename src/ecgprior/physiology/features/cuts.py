@@ -10,6 +10,8 @@ before it); straight lines instead of Meyer & Keiser's 1977 cubic splines are ou
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,26 +21,58 @@ _LEVEL_S, _GAP_S = 0.020, 0.002
 _POINT_S = 0.004
 
 
-def cut(signal: NDArray, start: NDArray[np.float64], grid: NDArray[np.int64]) -> NDArray:
-    """Samples at ``round(start) + grid``: (L, K, W); NaN outside the record and where `start` is NaN."""
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The signals of records of equal length, one after another, and where the beats' records begin.
+
+    Attributes
+    ----------
+    signal : ndarray, float32, (L, N · n_samples), mV
+    fs : float, Hz
+    n_samples : int
+        Of each record.
+    first : ndarray, int64, (K,)
+        Where in `signal` the record of each beat begins; times of a beat are counted from there.
+    """
+
+    signal: NDArray[np.float32]
+    fs: float
+    n_samples: int
+    first: NDArray[np.int64]
+
+    def beats(self, some: slice | NDArray) -> Strip:
+        """The same for some beats."""
+        return replace(self, first=self.first[some])
+
+    def rows(self, leads: list[int]) -> Strip:
+        """The same for some leads."""
+        return replace(self, signal=self.signal[leads])
+
+
+def cut(strip: Strip, start: NDArray[np.float64], grid: NDArray[np.int64]) -> NDArray:
+    """Samples at ``round(start) + grid``; NaN outside the beat's record and where `start` is NaN.
+
+    `start` is (K,), the same in all leads, or (L, …, K); the result is (L, K, W) or (L, …, K, W).
+    """
     known = np.isfinite(start)
     where = np.round(np.where(known, start, 0)).astype(np.int64)[..., None] + grid
-    inside = known[..., None] & (where >= 0) & (where < signal.shape[1])
+    inside = known[..., None] & (where >= 0) & (where < strip.n_samples)
+    where = np.minimum(np.maximum(where, 0), strip.n_samples - 1) + strip.first[:, None]
     if start.ndim == 1:
-        x = signal.take(where, axis=1, mode="clip")
+        x = strip.signal.take(where, axis=1, mode="clip")
     else:
-        where = np.minimum(np.maximum(where, 0), signal.shape[1] - 1)
-        x = signal.take(where + signal.shape[1] * np.arange(signal.shape[0])[:, None, None])
+        row = strip.signal.shape[1] * np.arange(strip.signal.shape[0])
+        x = strip.signal.take(where + row.reshape(-1, *[1] * start.ndim))
     return x if inside.all() else np.where(inside, x, np.float32(np.nan))
 
 
 def level_before(
-    signal: NDArray[np.float32], fs: float, at: NDArray[np.float64], after: NDArray[np.float64] | None = None
+    strip: Strip, at: NDArray[np.float64], after: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Median of the 20 ms before `at`, of what lies after `after` (NaN = no limit): (L, K), and the samples."""
-    n = max(3, round(_LEVEL_S * fs))
-    grid = -max(1, round(_GAP_S * fs)) - np.arange(n)
-    samples = cut(signal, at, grid)
+    n = max(3, round(_LEVEL_S * strip.fs))
+    grid = -max(1, round(_GAP_S * strip.fs)) - np.arange(n)
+    samples = cut(strip, at, grid)
     if after is not None:
         covered = np.round(at)[:, None] + grid <= after[:, None]
         samples = np.where(covered, np.float32(np.nan), samples)
@@ -47,15 +81,12 @@ def level_before(
     return row_median(samples).astype(np.float64), samples
 
 
-def pq_level(
-    signal: NDArray[np.float32], fs: float, marks: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def pq_level(strip: Strip, marks: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """The PQ level of each lead and beat: float64, (L, K), mV; NaN where nothing is recorded there.
 
     Parameters
     ----------
-    signal : ndarray, float32, (L, T), mV
-    fs : float, Hz
+    strip : Strip
     marks : ndarray, float64, (K, 3, 3), samples
         Global fiducials.
 
@@ -65,29 +96,35 @@ def pq_level(
     samples : ndarray, float32, (L, K, n), mV
         What the level is the median of.
     """
-    level, samples = level_before(signal, fs, marks[:, 1, 0], marks[:, 0, 2])
+    level, samples = level_before(strip, marks[:, 1, 0], marks[:, 0, 2])
     joined = np.isnan(samples).all(axis=(0, 2)) & np.isfinite(marks[:, 0, 0])  # P runs into QRS
     if joined.any():
-        before_p, more = level_before(signal, fs, np.where(joined, marks[:, 0, 0], np.nan))
+        before_p, more = level_before(strip, np.where(joined, marks[:, 0, 0], np.nan))
         level = np.where(joined, before_p, level)
         samples = np.where(joined[:, None], more, samples)
     return level, samples
 
 
 def drift(
-    level: NDArray[np.float64], onset: NDArray[np.float64], usual: NDArray[np.bool_]
+    level: NDArray[np.float64],
+    onset: NDArray[np.float64],
+    usual: NDArray[np.bool_],
+    of: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Slope of the line from each beat's level to the next usual one's: float64, (L, K), mV a sample; 0 if unknown."""
+    """Slope of the line from each beat's level to the next usual one's: float64, (L, K), mV a sample; 0 if unknown.
+
+    `of` is each beat's record: the line ends with it.
+    """
     slope = np.zeros_like(level)
     knots = np.flatnonzero(usual & np.isfinite(onset))
     if len(knots) < 2:
         return slope
     rise = np.diff(level[:, knots], axis=1) / np.maximum(np.diff(onset[knots]), 1)
-    slope[:, knots[:-1]] = np.where(np.isfinite(rise), rise, 0.0)
+    slope[:, knots[:-1]] = np.where(np.isfinite(rise) & (np.diff(of[knots]) == 0), rise, 0.0)
     return slope
 
 
-def value_at(signal: NDArray[np.float32], fs: float, at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the samples within 4 ms of `at`, (K,) or (L, K): float64, (L, K), mV; NaN where one is missing."""
-    n = round(_POINT_S * fs)
-    return cut(signal, at, np.arange(-n, n + 1)).mean(axis=-1, dtype=np.float64)
+def value_at(strip: Strip, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the samples within 4 ms of `at`, (L, …, K): float64, of that shape, mV; NaN where one is missing."""
+    n = round(_POINT_S * strip.fs)
+    return cut(strip, at, np.arange(-n, n + 1)).mean(axis=-1, dtype=np.float64)

@@ -25,7 +25,7 @@ _OPEN_S = 0.004
 
 @dataclass(frozen=True, slots=True)
 class Deflections:
-    """The median QRS of each lead: float64, (L,); amplitudes in mV are 0 where there is no such deflection.
+    """The median QRS of each lead and record: float64, (L, N); amplitudes in mV are 0 where there is no such deflection.
 
     NaN everywhere in a lead without a median beat; ``r_peak_ms`` (from QRS onset) NaN without R. ``r_until``: the sample
     of the median beat with which the last positive deflection ends, −1 without one.
@@ -49,14 +49,16 @@ def deflections(beat: Array, fs: float, onset: Array, offset: Array, noise: Arra
 
     Parameters
     ----------
-    beat : ndarray, float64, (L, W), mV
+    beat : ndarray, float64, (L, N, W), mV
         Against its PQ level; a lead that is not known is NaN.
     fs : float, Hz
-    onset, offset : ndarray, float64, (L,), samples of `beat`
+    onset, offset : ndarray, float64, (L, N), samples of `beat`
         Where QRS begins and ends.
-    noise : ndarray, float64, (L,), mV
+    noise : ndarray, float64, (L, N), mV
         Standard deviation of what noise is left in `beat`.
     """
+    shape, beat = onset.shape, beat.reshape(-1, beat.shape[-1])
+    onset, offset, noise = onset.ravel(), offset.ravel(), noise.ravel()
     known = np.isfinite(beat).all(axis=1) & np.isfinite(onset) & np.isfinite(offset)
     beat, onset, offset = (
         np.where(known[:, None] if a.ndim == 2 else known, a, 0) for a in (beat, onset, offset)
@@ -76,7 +78,7 @@ def deflections(beat: Array, fs: float, onset: Array, offset: Array, noise: Arra
     q = (order == 1) & (first < 0)[:, None] & (first_r > 0)
     s = ~positive & (height > 0) & (order > first_r)
     r_prime = positive & (order > first_r) & (first_r > 0)
-    nan = lambda a: np.where(known, a, np.nan)  # noqa: E731
+    nan = lambda a: np.where(known, a, np.nan).reshape(shape)  # noqa: E731
     main = (number == _largest(positive, height) + 1) & positive.any(axis=1)[:, None] & (beat > 0)
     peak = np.argmax(np.where(main, beat, -np.inf), axis=1)
     return Deflections(

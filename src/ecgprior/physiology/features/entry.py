@@ -32,7 +32,8 @@ class Feature:
     block : str
         One of :data:`BLOCKS`.
     compute : callable
-        ``Measured`` → the record's value (a number), the leads' values (L,), or both (1 + L,); NaN = not measurable.
+        ``Measured`` (of N records) → the records' values (N,), the leads' values (L, N), or both (1 + L, N); NaN = not
+        measurable. Written as for one record: (N,) stands where the number would.
     needs : tuple of str
         Earlier features (``"qt_ms"``, ``"r_amplitude_mv.V5"``) that explain a NaN: their reason becomes this one's.
     otherwise : Reason

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 
 import numpy as np
@@ -26,6 +27,9 @@ from .measured import Measured
 from .per_beat import QUANTITIES
 from .reasons import SENTENCES, Reason
 from .registry import FEATURES, feature_names
+
+_AT_ONCE, _SAMPLES_AT_ONCE = 32, 400_000
+"""Records, and samples of a lead, that are measured together at most."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -141,23 +145,39 @@ def measure_many(
         A delineation is of other leads than its record.
     """
     leads = tuple(canonical_lead(lead) for lead in leads)
-    rows, reasons = [], []
-    for record, delineation in zip(records, delineations, strict=True):
+    width = len(feature_names(leads))
+    pieces = [(np.zeros((0, width)), np.zeros((0, width), np.uint8))]
+    pairs = zip(records, delineations, strict=True)
+    while held := list(islice(pairs, _AT_ONCE)):
+        values, codes = np.empty((len(held), width)), np.empty((len(held), width), np.uint8)
+        for group in _alike(held):
+            of_group = Measured(*zip(*(held[k] for k in group)))
+            values[group], codes[group] = _rows(of_group, leads)
+        pieces.append((values, codes))
+    return np.concatenate([v for v, _ in pieces]), np.concatenate([c for _, c in pieces])
+
+
+def _alike(pairs: list[tuple[Record, Delineation]]) -> Iterator[list[int]]:
+    """Places of records of equal rate, leads and length, so many at a time that memory stays bounded."""
+    groups: dict[tuple[float, tuple[str, ...], int], list[int]] = {}
+    for k, (record, delineation) in enumerate(pairs):
         if delineation.leads != record.leads:
             raise ShapeError(
                 f"delineation: expected the record's leads {', '.join(record.leads)}, got {', '.join(delineation.leads)}"
             )
-        whole, whole_codes, of_leads, lead_codes = Measured(
-            record.signal, record.fs, record.leads, delineation
-        ).run()
-        if leads != record.leads:
-            of_leads, lead_codes = _columns(of_leads, lead_codes, record.leads, leads)
-        rows.append(np.concatenate([whole, of_leads.ravel()]))
-        reasons.append(np.concatenate([whole_codes, lead_codes.ravel()]))
-    if not rows:
-        width = len(feature_names(leads))
-        return np.zeros((0, width)), np.zeros((0, width), np.uint8)
-    return np.array(rows), np.array(reasons)
+        groups.setdefault((record.fs, record.leads, record.n_samples), []).append(k)
+    for (_, _, n_samples), places in groups.items():
+        size = max(1, _SAMPLES_AT_ONCE // n_samples)
+        yield from (places[low : low + size] for low in range(0, len(places), size))
+
+
+def _rows(m: Measured, leads: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Every feature of each record, a row a record: (N, F) each."""
+    whole, whole_codes, of_leads, lead_codes = m.run()
+    if leads != m.leads:
+        of_leads, lead_codes = _columns(of_leads, lead_codes, m.leads, leads)
+    rows = lambda a, b: np.concatenate([a, b.reshape(-1, m.n_records)]).T  # noqa: E731
+    return rows(whole, of_leads), rows(whole_codes, lead_codes)
 
 
 def _columns(
@@ -165,7 +185,7 @@ def _columns(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Values of the leads wanted, in their order."""
     place = [have.index(lead) if lead in have else len(have) for lead in want]
-    more = ((0, 0), (0, 1))
+    more = ((0, 0), (0, 1), (0, 0))
     values = np.pad(values, more, constant_values=np.nan)
     return values[:, place], np.pad(codes, more, constant_values=Reason.NO_LEAD)[:, place]
 
@@ -200,9 +220,8 @@ def per_beat(record: Record, delineation: Delineation) -> dict[str, NDArray[np.f
         ``"pr_ms"``, and for the leads, (L, K), as ``"pr_ms.leads"``; NaN = not measurable in this beat, also
         when implausible.
     """
-    m = Measured(record.signal, record.fs, record.leads, delineation)
-    out = {"usual": m.beats.usual.astype(np.float64)}
-    out["rr_ms"] = np.concatenate([[np.nan], m.beats.rr_ms])[: m.n_beats]
+    m = Measured([record], [delineation])
+    out = {"usual": m.beats.usual.astype(np.float64), "rr_ms": m.beats.rr_ms}
     for row, name in enumerate(QUANTITIES):
         low, high = FEATURES[name].plausible
         with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""One ECG being measured: what entries read, and the reason of each value that could not be had."""
+"""ECGs of equal rate, leads and length being measured together: what entries read, and why a value is missing."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...record.beats import Delineation
+from ...record.record import Record
 from .atria import FWaves, f_waves
+from .cuts import Strip
 from .entry import Feature
 from .likeness import adjacent_correlation
 from .per_beat import AMPLITUDES, INTERVALS, QUANTITIES, BeatValues, measure_beats
+from .ragged import Ragged
 from .reasons import Reason
 from .registry import FEATURES
-from .statistics import RowStatistics, row_statistics
+from .statistics import RowStatistics, row_median, row_statistics
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.uint8]
-
-_WAVE = {
-    q: "P" if q[:2] in ("pr", "p_") else "T" if q[:2] in ("qt", "t_", "tp", "be") else "QRS"
-    for q in QUANTITIES
-}
 
 _LARGEST_MV = 1000.0
 
@@ -37,41 +35,59 @@ class Settled(NamedTuple):
 
 
 class Measured:
-    """Measurements of one ECG, filled in the order of the registry by :meth:`run`.
+    """Measurements of N ECGs, filled in the order of the registry by :meth:`run`; of one ECG, N = 1.
+
+    Every array that entries read or give has the records as its axis N: a value of the record is (N,), of the leads
+    (L, N), of both (1 + L, N); values of beats end in (…, N, beats), NaN beyond a record's last one.
 
     Parameters
     ----------
-    signal : ndarray, float32, (L, T), mV
-    fs : float, Hz
-    leads : sequence of str, (L,)
-    delineation : Delineation
+    records : sequence of Record, (N,)
+        Of equal rate, leads and length.
+    delineations : sequence of Delineation, (N,)
         Of the same leads.
 
     Attributes
     ----------
+    fs : float, Hz
+    leads : tuple of str, (L,)
+    strip : Strip
+        The signals.
+    records, usual_records : Ragged
+        The beats, and the usual beats, of each record.
+    n_beats : ndarray, int64, (N,)
+    marks : ndarray, float64, (1 + L, K, 3, 3), samples
+        Fiducials of all beats: global, then leads.
     beats : BeatValues
         Per beat, all beats.
     usual : ndarray, bool, (K,)
         Beats that count for medians.
-    rows : ndarray, float64, (quantity, 1 + L, usual beats)
+    rows : ndarray, float64, (quantity, 1 + L, N, usual beats)
         Per-beat values of usual beats, implausible ones NaN.
     """
 
-    def __init__(
-        self, signal: NDArray[np.float32], fs: float, leads: Sequence[str], delineation: Delineation
-    ) -> None:
-        self.signal, self.fs, self.leads, self.delineation = _believed(signal), fs, tuple(leads), delineation
-        self.n_leads: int = len(self.leads)
-        self.n_beats: int = len(delineation)
-        self.marks = np.concatenate([delineation.global_[None], delineation.points])
-        self.beats: BeatValues = measure_beats(self.signal, fs, delineation)
+    def __init__(self, records: Sequence[Record], delineations: Sequence[Delineation]) -> None:
+        self.fs, self.leads = records[0].fs, records[0].leads
+        self.delineations, self.n_records, self.n_leads = delineations, len(records), len(self.leads)
+        of = np.repeat(np.arange(self.n_records), [len(d) for d in delineations])
+        self.records = Ragged(of, self.n_records)
+        self.n_beats: NDArray[np.int64] = self.records.count
+        signal = _joined([record.signal for record in records])
+        n_samples = records[0].n_samples
+        self.strip = Strip(_believed(signal), self.fs, n_samples, of * n_samples)
+        whole, points = (
+            _joined([d.global_ for d in delineations], 0),
+            _joined([d.points for d in delineations]),
+        )
+        self.marks = np.concatenate([whole[None], points])
+        self.beats: BeatValues = measure_beats(self.strip, self.marks, self.records)
         self.usual = self.beats.usual
-        raw = self.beats.values[:, :, self.usual]
+        self.usual_records = self.records.some(self.usual)
+        raw = self.usual_records.table(self.beats.values[:, :, self.usual])
         low, high = _LIMITS
-        with np.errstate(invalid="ignore"):
-            self.rows = np.where((raw >= low) & (raw <= high), raw, np.nan)
-        self._raw_known: NDArray[np.bool_] = np.asarray(np.isfinite(raw).any(axis=2))
-        self._whole: dict[str, tuple[float, int]] = {}
+        self.rows = np.where((raw >= low) & (raw <= high), raw, np.nan)
+        self._raw_known: NDArray[np.bool_] = np.asarray(np.isfinite(raw).any(axis=-1))
+        self._whole: dict[str, tuple[Array, Codes]] = {}
         self._leads: dict[str, tuple[Array, Codes]] = {}
 
     def run(self) -> tuple[Array, Codes, Array, Codes]:
@@ -79,149 +95,137 @@ class Measured:
 
         Returns
         -------
-        whole, whole_codes : ndarray, float64 and uint8, (features of the record,)
-        per_lead, per_lead_codes : ndarray, float64 and uint8, (features of leads, L)
+        whole, whole_codes : ndarray, float64 and uint8, (features of the record, N)
+        per_lead, per_lead_codes : ndarray, float64 and uint8, (features of leads, L, N)
         """
         for entry in FEATURES.values():
             self._settle(entry, entry.compute(self))
-        whole = np.array(list(self._whole.values()), np.float64).reshape(-1, 2)
-        values = [v for v, _ in self._leads.values()]
-        codes = [c for _, c in self._leads.values()]
-        return whole[:, 0], whole[:, 1].astype(np.uint8), np.array(values), np.array(codes, np.uint8)
+        whole, whole_codes = zip(*self._whole.values())
+        per_lead, lead_codes = zip(*self._leads.values())
+        return np.array(whole), np.array(whole_codes), np.array(per_lead), np.array(lead_codes)
 
-    def __getitem__(self, name: str) -> float:
-        """An earlier feature's value, of the record or (``"r_amplitude_mv.V1"``) of one lead; NaN = not measured."""
-        return self._value_and_code(name)[0]
+    def __getitem__(self, name: str) -> Array:
+        """An earlier feature's value, (N,), of the record or (``"r_amplitude_mv.V1"``) of one lead; NaN = not measured."""
+        return self._values_and_codes(name)[0]
 
     def of_leads(self, name: str) -> Array:
-        """An earlier feature's value in each lead: (L,)."""
+        """An earlier feature's value in each lead: (L, N)."""
         return self._leads[name][0]
 
-    def _value_and_code(self, name: str) -> tuple[float, int]:
+    def _values_and_codes(self, name: str) -> tuple[Array, Codes]:
         base, _, lead = name.partition(".")
         if not lead:
             return self._whole[name]
         if lead not in self.leads:
-            return np.nan, Reason.NO_LEAD
+            return np.full(self.n_records, np.nan), np.full(self.n_records, Reason.NO_LEAD, np.uint8)
         values, codes = self._leads[base]
-        return float(values[self.leads.index(lead)]), int(codes[self.leads.index(lead)])
+        row = self.leads.index(lead)
+        return values[row], codes[row]
 
-    def _settle(self, entry: Feature, result: object) -> None:
+    def _settle(self, entry: Feature, result: Any) -> None:
         """Keep an entry's result; give every NaN its reason."""
         if isinstance(result, Settled):
-            values, why = result
-            self._keep(entry, values, why)
+            self._keep(entry, *result)
             return
-        given, codes = result if isinstance(result, tuple) else (result, None)
+        values, codes = result if isinstance(result, tuple) else (result, None)
         low, high = entry.plausible
-        if isinstance(given, float) and low <= given <= high:
-            self._whole[entry.name] = given, 0
+        fine = (values >= low) & (values <= high)
+        if fine.all():
+            self._keep(entry, values, np.zeros(values.shape, np.uint8))
             return
-        values = np.atleast_1d(np.asarray(given, np.float64))
-        with np.errstate(invalid="ignore"):
-            fine = (values >= low) & (values <= high)
-        if not fine.all():
-            why = self._why(entry, values) if codes is None else np.where(codes == 0, entry.otherwise, codes)
-            why = np.where(fine, 0, np.where(np.isnan(values), why, Reason.IMPLAUSIBLE)).astype(np.uint8)
-            values = np.where(fine, values, np.nan)
-        else:
-            why = np.zeros(values.shape, np.uint8)
-        self._keep(entry, values, why)
+        why = self._why(entry) if codes is None else np.where(codes == 0, entry.otherwise, codes)
+        why = np.where(fine, 0, np.where(np.isnan(values), why, Reason.IMPLAUSIBLE)).astype(np.uint8)
+        self._keep(entry, np.where(fine, values, np.nan), why)
 
     def _keep(self, entry: Feature, values: Array, why: Codes) -> None:
+        if not entry.per_lead:
+            self._whole[entry.name] = values, why
+            return
         if entry.per_record:
-            self._whole[entry.name] = float(values[0]), int(why[0])
-        if entry.per_lead:
-            self._leads[entry.name] = values[-self.n_leads :], why[-self.n_leads :]
+            self._whole[entry.name] = values[0], why[0]
+        self._leads[entry.name] = values[-self.n_leads :], why[-self.n_leads :]
 
-    def _why(self, entry: Feature, values: Array) -> Codes:
-        """The first reason among an entry's needs, else its own."""
-        why = np.zeros(values.shape, np.uint8)
-        if self.n_beats == 0:
-            return np.full(values.shape, Reason.NO_BEATS, np.uint8)
+    def _why(self, entry: Feature) -> Codes:
+        """The first reason among an entry's needs, else its own; of the shape of its values."""
+        rows = entry.per_record + entry.per_lead * self.n_leads
+        why = np.zeros((rows, self.n_records) if entry.per_lead else self.n_records, np.uint8)
+        why[..., self.n_beats == 0] = Reason.NO_BEATS
         for need in entry.needs:
             if entry.per_lead and need in self._leads:
-                codes: Codes | int = self._leads[need][1]
+                codes = self._leads[need][1]
                 if entry.per_record:
-                    codes = np.concatenate([[self._whole[need][1]], codes])
+                    codes = np.concatenate([self._whole[need][1][None], codes])
             else:
-                codes = self._value_and_code(need)[1]
+                codes = self._values_and_codes(need)[1]
             why = np.where(why == 0, codes, why)
         return np.where(why == 0, entry.otherwise, why).astype(np.uint8)
 
     # What entries read --------------------------------------------------------------------------------------
 
     def of_beats(self, quantity: str) -> Array:
-        """A quantity in the usual beats: float64, (1 + L, usual beats)."""
+        """A quantity in the usual beats: float64, (1 + L, N, usual beats)."""
         return self.rows[QUANTITIES.index(quantity)]
 
     @cached_property
     def statistics(self) -> RowStatistics:
-        """Of every quantity over the usual beats: each (quantity, 1 + L)."""
+        """Of every quantity over the usual beats: each (quantity, 1 + L, N)."""
         return row_statistics(self.rows)
 
     def statistic(self, which: str, quantity: str) -> Settled:
-        """One statistic of a quantity, (1 + L,), and the reason where it is NaN.
+        """One statistic of a quantity, (1 + L, N), and the reason where it is NaN.
 
         No range is checked: beats that are not plausible do not count, so their statistics are.
         """
         row = QUANTITIES.index(quantity)
-        values = getattr(self.statistics, which)[row]
-        codes = self.codes[row]
-        if which in ("sd", "iqr") and self._some_single:
-            codes = np.where((codes == 0) & np.isnan(values), Reason.FEW_BEATS, codes).astype(np.uint8)
-        return Settled(values, codes)
-
-    @cached_property
-    def _some_single(self) -> bool:
-        return bool((self.statistics.n == 1).any())
+        codes = self._spread_codes if which in ("sd", "iqr") else self.codes
+        return Settled(getattr(self.statistics, which)[row], codes[row])
 
     def share(self, quantity: str, true: NDArray[Any]) -> tuple[Array, Codes]:
-        """Part of the usual beats, of those in which `quantity` was measured, where `true`: (1 + L,), and reasons."""
+        """Part of the usual beats, of those in which `quantity` was measured, where `true`: (1 + L, N), and reasons."""
         row = QUANTITIES.index(quantity)
         known = np.isfinite(self.rows[row])
-        n = known.sum(axis=1)
-        part = np.where(n > 0, (known & (true > 0)).sum(axis=1) / np.maximum(n, 1), np.nan)
+        n = self.statistics.n[row]
+        part = np.where(n > 0, (known & true).sum(axis=-1) / np.maximum(n, 1), np.nan)
         return part, self.codes[row]
 
     @cached_property
     def codes(self) -> Codes:
-        """Why a quantity has no median: uint8, (quantity, 1 + L); 0 = it has one."""
-        out = np.zeros((len(QUANTITIES), 1 + self.n_leads), np.uint8)
-        missing = np.isnan(self.statistics.median)
+        """Why a quantity has no median: uint8, (quantity, 1 + L, N); 0 = it has one."""
+        median = self.statistics.median
+        missing: NDArray[np.bool_] = np.asarray(np.isnan(median))
+        out = np.zeros(median.shape, np.uint8)
         if not missing.any():
             return out
-        if self.n_beats == 0:
-            return np.full_like(out, Reason.NO_BEATS)
-        seen: NDArray[np.bool_] = np.asarray(
-            np.isfinite(self.marks[:, self.usual][..., 1]).any(axis=1)
-        )  # (1 + L, 3)
-        no_lead = np.concatenate([[not self.recorded.any()], ~self.recorded])
-        for row, quantity in enumerate(QUANTITIES):
-            amplitude, wave = quantity in AMPLITUDES, _WAVE[quantity]
-            place = ("P", "QRS", "T").index(wave)
-            absent = ~seen[:, place] & (~seen[0, place] if amplitude else True)
-            code = np.full(len(no_lead), Reason.NO_SIGNAL if amplitude else Reason.NO_EDGE)
-            if quantity == "beat_qtc_ms":  # QT is there, no RR before it
-                code = np.where(
-                    np.isfinite(self.statistics.median[QUANTITIES.index("qt_ms")]), Reason.FEW_BEATS, code
-                )
-            code = np.where(self._raw_known[row], Reason.IMPLAUSIBLE, code)
-            if wave != "QRS":
-                code = np.where(absent, Reason.NO_P if wave == "P" else Reason.NO_T, code)
-            code = np.where(~seen[:, 1], Reason.NO_QRS, code)
-            out[row] = np.where(missing[row], np.where(no_lead, Reason.NO_LEAD, code), 0)
-        return out
+        seen = self.seen[_PLACE]  # (quantity, 1 + L, N)
+        no_lead = np.concatenate([~self.recorded.any(axis=0)[None], ~self.recorded])
+        out[:] = np.where(_AMPLITUDE, Reason.NO_SIGNAL, Reason.NO_EDGE)
+        with_qt = np.isfinite(median[QUANTITIES.index("qt_ms")])  # QT is there, no RR before it
+        out[QUANTITIES.index("beat_qtc_ms")][with_qt] = Reason.FEW_BEATS
+        out[self._raw_known] = Reason.IMPLAUSIBLE
+        absent = ~seen & (~seen[:, :1] | ~_AMPLITUDE)
+        out = np.where(absent & (_PLACE != 1)[:, None, None], _ABSENT, out)
+        out = np.where(self.seen[1], out, Reason.NO_QRS)
+        out = np.where(no_lead, Reason.NO_LEAD, out)
+        out = np.where(self.n_beats == 0, Reason.NO_BEATS, out)
+        return np.where(missing, out, 0).astype(np.uint8)
+
+    @cached_property
+    def _spread_codes(self) -> Codes:
+        """Why a quantity has no spread: as :attr:`codes`, or a single beat."""
+        single = (self.codes == 0) & (self.statistics.n < 2)
+        return np.where(single, Reason.FEW_BEATS, self.codes).astype(np.uint8)
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """Whether P, QRS and T have a peak in any usual beat: (3, 1 + L, N)."""
+        peaks = np.isfinite(self.marks[:, self.usual][..., 1]).transpose(2, 0, 1)
+        return np.asarray(self.usual_records.table(peaks, False).any(axis=-1))
 
     @cached_property
     def recorded(self) -> NDArray[np.bool_]:
-        """Whether a lead holds any sample at all: (L,)."""
-        return np.asarray(np.isfinite(self.signal).any(axis=1))
-
-    @cached_property
-    def nn_ms(self) -> Array:
-        """Intervals between two usual beats that follow each other, in order."""
-        return self.beats.rr_ms[self.usual[1:] & self.usual[:-1]] if self.n_beats > 1 else np.zeros(0)
+        """Whether a lead holds any sample at all: (L, N)."""
+        each = self.strip.signal.reshape(self.n_leads, self.n_records, -1)
+        return np.asarray(np.isfinite(each).any(axis=-1))
 
     @cached_property
     def f_waves(self) -> FWaves:
@@ -229,21 +233,60 @@ class Measured:
         return f_waves(self)
 
     @cached_property
-    def rr_statistics(self) -> RowStatistics:
-        """Of the RR intervals that are plausible: each float64, ()."""
+    def rr_ms(self) -> Array:
+        """Intervals between all beats: (N, beats − 1)."""
+        return self.records.table(self.beats.rr_ms)[:, 1:]
+
+    @cached_property
+    def rr_median_ms(self) -> Array:
+        """Median of all intervals, plausible or not: (N,)."""
+        return row_median(self.rr_ms)
+
+    @cached_property
+    def nn_ms(self) -> Array:
+        """Intervals between two usual beats that follow each other, in order: (N, intervals)."""
+        both = self.usual & np.isfinite(self.beats.rr_ms)
+        both[1:] &= self.usual[:-1]
+        return self.records.some(both).table(self.beats.rr_ms[both])
+
+    @cached_property
+    def plausible_rr_ms(self) -> Array:
+        """Intervals between all beats, implausible ones NaN: (N, beats − 1)."""
         low, high = FEATURES["rr_ms"].plausible
-        rr = self.beats.rr_ms
-        return row_statistics(np.where((rr >= low) & (rr <= high), rr, np.nan))
+        return np.where((self.rr_ms >= low) & (self.rr_ms <= high), self.rr_ms, np.nan)
+
+    @cached_property
+    def rr_statistics(self) -> RowStatistics:
+        """Of the RR intervals that are plausible: each (N,)."""
+        return row_statistics(self.plausible_rr_ms)
+
+    @cached_property
+    def lone_p(self) -> Array:
+        """Samples of P waves that no QRS follows: (N, waves)."""
+        at = [d.lone_p[-1, :, 1] for d in self.delineations]
+        at = [a[np.isfinite(a)] for a in at]
+        of = np.repeat(np.arange(self.n_records), [len(a) for a in at])
+        return Ragged(of, self.n_records).table(np.concatenate(at))
+
+    @cached_property
+    def all_p(self) -> Array:
+        """Samples of all P waves, followed by a QRS or not, in the order of time: (N, waves)."""
+        at = self.records.table(self.marks[0, :, 0, 1])
+        return np.sort(np.concatenate([at, self.lone_p], axis=1), axis=1)
 
     @cached_property
     def correlation_statistics(self) -> RowStatistics:
-        """Of the correlations of adjacent usual beats: each (1 + L,)."""
+        """Of the correlations of adjacent usual beats: each (1 + L, N)."""
         return row_statistics(self.adjacent_correlation)
 
     @cached_property
     def adjacent_correlation(self) -> Array:
-        """Correlation of adjacent usual beats: (1 + L, pairs)."""
+        """Correlation of adjacent usual beats: (1 + L, N, pairs)."""
         return adjacent_correlation(self)
+
+
+def _joined(arrays: Sequence[NDArray[Any]], axis: int = 1) -> NDArray[Any]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=axis)
 
 
 def _believed(signal: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -253,5 +296,13 @@ def _believed(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     return signal if fine.all() else np.where(fine, signal, np.float32(np.nan))
 
 
-_LIMITS = tuple(np.array([FEATURES[q].plausible[side] for q in QUANTITIES])[:, None, None] for side in (0, 1))
+_LIMITS = tuple(
+    np.array([FEATURES[q].plausible[side] for q in QUANTITIES])[:, None, None, None] for side in (0, 1)
+)
+_AMPLITUDE = np.array([q in AMPLITUDES for q in QUANTITIES])[:, None, None]
+_PLACE = np.array(
+    [0 if q[:2] in ("pr", "p_") else 2 if q[:2] in ("qt", "t_", "tp", "be") else 1 for q in QUANTITIES]
+)
+"""Which wave a quantity needs: 0 P, 1 QRS, 2 T."""
+_ABSENT = np.array([Reason.NO_P, Reason.NO_QRS, Reason.NO_T], np.uint8)[_PLACE][:, None, None]
 assert set(INTERVALS) | set(AMPLITUDES) <= set(FEATURES)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .cuts import cut
+from .cuts import Strip, cut
 from .deflections import Deflections, deflections
+from .ragged import Ragged
 from .statistics import row_median
 
 Array = NDArray[np.float64]
@@ -16,54 +17,72 @@ _MARGIN_S, _FARTHEST_S = 0.010, 0.4
 
 
 def median_deflections(
-    signal: NDArray[np.float32],
-    fs: float,
+    strip: Strip,
     marks: Array,
     at: Array,
     usual: NDArray[np.bool_],
     zero: tuple[Array, ...],
+    records: Ragged,
 ) -> tuple[Deflections, Array]:
     """Q, R, S and R′ of each lead's median beat, and until when after `at` a usual beat's R lasts.
 
     Parameters
     ----------
-    signal : ndarray, float32, (L, T), mV
-    fs : float, Hz
+    strip : Strip
     marks : ndarray, float64, (1 + L, K, 3, 3), samples
         Fiducials: global, then leads.
     at : ndarray, float64, (K,), samples
         R, aligned.
     usual : ndarray, bool, (K,)
     zero : level, slope, noise
-        float64, (L, K), (L, K), (L,): PQ level in mV, its slope in mV a sample, spread of the signal about it in mV.
+        float64, (L, K), (L, K), (L, N): PQ level in mV, its slope in mV a sample, spread of the signal about it in mV.
+    records : Ragged
+        The beats of each record.
 
     Returns
     -------
     deflections : Deflections
-    r_until : ndarray, float64, (L,), samples after `at`
+        (L, N) each.
+    r_until : ndarray, float64, (L, N), samples after `at`
         −inf in a lead without positive deflection; NaN where it is not known.
     """
     level, slope, noise = zero
-    onset, offset = marks[0, :, 1, 0], marks[0, :, 1, 2]
-    chosen = np.flatnonzero(usual & (offset >= onset))
-    if not len(chosen):
-        nothing = np.full(len(signal), np.nan)
-        return deflections(np.full((len(signal), 2), np.nan), fs, nothing, nothing, nothing), nothing
-    if len(chosen) > _OF:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, _OF).round().astype(int)]
-    at = at[chosen]
-    edges = row_median((marks[:, chosen, 1] - at[:, None]).transpose(0, 2, 1))  # (1 + L, 3), from R
+    chosen = _chosen(usual & (marks[0, :, 1, 2] >= marks[0, :, 1, 0]), records)
+    some = records.some(chosen)
+    if not chosen.any():
+        nothing = np.full(noise.shape, np.nan)
+        return deflections(np.full((*noise.shape, 2), np.nan), strip.fs, nothing, nothing, nothing), nothing
+    at, marks = at[chosen], marks[:, chosen]
+    edges = row_median(some.table((marks[:, :, 1] - at[:, None]).swapaxes(1, 2)))  # (1 + L, 3, N), from R
     edges[1:] = np.where(np.isfinite(edges[1:]), edges[1:], edges[0])
+    first, last = _window(edges, strip.fs)
+    grid = np.arange(first.min(), last.max() + 1)
+    line = (at - marks[0, :, 1, 0])[:, None] + grid
+    x = cut(strip.beats(chosen), at, grid) - (level[:, chosen, None] + slope[:, chosen, None] * line)
+    beat = row_median(np.ascontiguousarray(some.table(x.swapaxes(1, 2)).swapaxes(1, 2)))  # (L, N, W)
+    beat = np.where((grid >= first[:, None]) & (grid <= last[:, None]), beat, 0.0)
+    beat[~some.table(np.isfinite(marks[1:, :, 1, 1]), False).any(axis=-1)] = np.nan
+    left = noise * 1.2533 / np.sqrt(np.maximum(some.count, 1))  # of a median of so many
+    found = deflections(beat, strip.fs, edges[1:, 0] - grid[0], edges[1:, 2] - grid[0], left)
+    until = np.where(np.isnan(found.r_until), np.nan, -np.inf)
+    return found, np.where(found.r_until >= 0, found.r_until + grid[0], until)
+
+
+def _chosen(usual: NDArray[np.bool_], records: Ragged) -> NDArray[np.bool_]:
+    """The usual beats, evenly thinned in records with more than 256: bool, (K,)."""
+    chosen = usual.copy()
+    for record in np.flatnonzero(records.some(usual).count > _OF):
+        mine = np.flatnonzero(usual & (records.of == record))
+        chosen[mine] = False
+        chosen[mine[np.linspace(0, len(mine) - 1, _OF).round().astype(int)]] = True
+    return chosen
+
+
+def _window(edges: Array, fs: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last sample, from R, of each record's median beat: (N,) each; `edges` is (1 + L, 3, N)."""
     margin, farthest = max(1, round(_MARGIN_S * fs)), round(_FARTHEST_S * fs)
-    first = max(int(np.floor(np.nanmin(edges[:, 0]))) - margin, -farthest)
-    last = min(max(int(np.ceil(np.nanmax(edges[:, 2]))) + margin, first + 2), farthest)
-    grid = np.arange(first, max(last, first + 1) + 1)
-    line = (at - onset[chosen])[:, None] + grid
-    x = cut(signal, at, grid) - (level[:, chosen, None] + slope[:, chosen, None] * line)
-    beat = row_median(np.ascontiguousarray(x.transpose(0, 2, 1)))
-    beat[~np.isfinite(marks[1:, chosen, 1, 1]).any(axis=1)] = np.nan
-    left = noise * 1.2533 / np.sqrt(len(chosen))  # of a median of so many
-    found = deflections(beat, fs, edges[1:, 0] - first, edges[1:, 2] - first, left)
-    return found, np.where(
-        found.r_until >= 0, found.r_until + first, np.where(np.isnan(found.r_until), np.nan, -np.inf)
-    )
+    earliest = np.fmin.reduce(np.floor(edges[:, 0]), axis=0)
+    latest = np.fmax.reduce(np.ceil(edges[:, 2]), axis=0)
+    first = np.maximum(np.where(np.isnan(earliest), 0, earliest) - margin, -farthest)
+    last = np.minimum(np.maximum(np.where(np.isnan(latest), 0, latest) + margin, first + 2), farthest)
+    return first.astype(np.int64), np.maximum(last, first + 1).astype(np.int64)

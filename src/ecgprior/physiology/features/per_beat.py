@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...record.beats import Delineation
-from ..ectopy import Shapes, beat_kinds, compare_beats
-from .cuts import cut, drift, level_before, pq_level, value_at
+from ..ectopy import beat_kinds, compare_beats
+from .cuts import Strip, cut, drift, level_before, pq_level, value_at
 from .deflections import Deflections
 from .median_beat import median_deflections
+from .ragged import Ragged
 from .statistics import row_median
 
 Array = NDArray[np.float64]
@@ -53,28 +53,29 @@ _SLOPE_S = 0.004
 
 @dataclass(frozen=True, slots=True)
 class BeatValues:
-    """Every beat's measurements.
+    """The measurements of every beat of N records, K beats together.
 
     Attributes
     ----------
     values : ndarray, float64, (quantity, 1 + L, K)
         In the order of :data:`QUANTITIES`; ms, mV or mV/s; NaN = not measurable in this beat.
     usual : ndarray, bool, (K,)
-        Beats of kind ``"N"`` (:mod:`~ecgprior.physiology.ectopy`); all when none is.
-    shapes : Shapes
-    rr_ms : ndarray, float64, (K − 1,)
-        Intervals between R.
+        Beats of kind ``"N"`` (:mod:`~ecgprior.physiology.ectopy`); in a record without any, all.
+    at : ndarray, float64, (K,), samples
+        R, moved to where the shapes fit best.
+    rr_ms : ndarray, float64, (K,)
+        Interval from the R before; NaN for a record's first beat.
     level, slope : ndarray, float64, (L, K), mV and mV a sample
         PQ level and its line to the next usual beat.
-    noise_mv : ndarray, float64, (L,)
+    noise_mv : ndarray, float64, (L, N)
         Spread of the signal about the PQ level: 1.4826 × median absolute deviation over the usual beats.
     deflections : Deflections
-        Q, R, S and R′ of the leads' median beats.
+        Q, R, S and R′ of the leads' median beats, (L, N).
     """
 
     values: Array
     usual: NDArray[np.bool_]
-    shapes: Shapes
+    at: Array
     rr_ms: Array
     level: Array
     slope: Array
@@ -82,44 +83,41 @@ class BeatValues:
     deflections: Deflections
 
 
-def measure_beats(signal: NDArray[np.float32], fs: float, delineation: Delineation) -> BeatValues:
-    """Measure every beat of one ECG.
+def measure_beats(strip: Strip, marks: Array, records: Ragged) -> BeatValues:
+    """Measure every beat.
 
     Parameters
     ----------
-    signal : ndarray, float32, (L, T), mV
-        NaN = missing.
-    fs : float, Hz
-    delineation : Delineation
-        Of the same leads.
+    strip : Strip
+    marks : ndarray, float64, (1 + L, K, 3, 3), samples
+        Fiducials: global, then leads.
+    records : Ragged
+        The beats of each record.
     """
-    marks = np.concatenate([delineation.global_[None], delineation.points])
-    r = _r_samples(delineation.global_, signal.shape[1])
-    width_s = (marks[0, :, 1, 2] - marks[0, :, 1, 0]) / fs
-    shapes = compare_beats(signal, fs, r, width_s)
-    kinds = beat_kinds(signal, fs, r, marks[0, :, 1, 0], marks[0, :, 1, 2], shapes=shapes)
-    usual = np.array([kind == "N" for kind in kinds], bool)
-    usual = usual if usual.any() else np.ones(len(r), bool)
-    rr_ms = np.diff(r) * 1000 / fs
-    level, samples = pq_level(signal, fs, marks[0])
-    slope = drift(level, marks[0, :, 1, 0], usual)
+    fs, onset = strip.fs, marks[0, :, 1, 0]
+    r = _r_samples(marks[0], strip.n_samples)
+    at, usual = _kinds(strip, marks[0], r, records)
+    rr_ms = np.diff(r, prepend=np.nan) * 1000 / fs
+    rr_ms[np.diff(records.of, prepend=-1) != 0] = np.nan
+    level, samples = pq_level(strip, marks[0])
+    slope = drift(level, onset, usual, records.of)
     values = np.full((len(QUANTITIES), *marks.shape[:2]), np.nan)
     spans = np.stack([_span(marks, *edges) for edges in INTERVALS.values()]) * (1000 / fs)
     values[: len(INTERVALS)] = spans
-    rr_before = np.concatenate([[np.nan], rr_ms])[: len(r)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values[len(INTERVALS)] = spans[3] / np.sqrt(np.where(rr_before > 0, rr_before, np.nan) / 1000)
-    away = np.where(usual[:, None], np.abs(samples - level[..., None]), np.nan)
-    noise = 1.4826 * row_median(away.reshape(len(signal), -1).astype(np.float64))
-    at = shapes.at.astype(np.float64)
-    median, until = median_deflections(signal, fs, marks, at, usual, (level, slope, noise))
-    until = np.where(usual & ~np.isnan(until[:, None]), until[:, None] + at - marks[0, :, 1, 0], np.inf)
+    values[len(INTERVALS)] = spans[3] / np.sqrt(np.where(rr_ms > 0, rr_ms, np.nan) / 1000)
+    away = records.table(np.where(usual[:, None], np.abs(samples - level[..., None]), np.nan).swapaxes(1, 2))
+    noise = 1.4826 * row_median(away.swapaxes(1, 2).reshape(len(away), records.n_records, -1))
+    median, until = median_deflections(strip, marks, at, usual, (level, slope, noise), records)
+    until = np.where(usual & ~np.isnan(until[:, records.of]), until[:, records.of] + at - onset, np.inf)
+    longest = _longest_qrs(strip, marks[0], records)
     for low in range(0, len(r), _BLOCK):
         part = slice(low, low + _BLOCK)
-        one = _amplitudes(signal, fs, marks[:, part], (level[:, part], slope[:, part]), until[:, part])
-        values[len(INTERVALS) + 1 :, 1:, part] = one
+        line = level[:, part], slope[:, part]
+        values[len(INTERVALS) + 1 :, 1:, part] = _amplitudes(
+            strip.beats(part), marks[:, part], line, until[:, part], longest[part]
+        )
     values[len(INTERVALS) + 1 :, 0] = _over_leads(values[len(INTERVALS) + 1 :, 1:])
-    return BeatValues(values, usual, shapes, rr_ms, level, slope, noise, median)
+    return BeatValues(values, usual, at, rr_ms, level, slope, noise, median)
 
 
 def _r_samples(marks: Array, n_samples: int) -> Array:
@@ -130,6 +128,28 @@ def _r_samples(marks: Array, n_samples: int) -> Array:
     )
     r = np.where(np.isfinite(marks[:, 1, 1]), marks[:, 1, 1], middle)
     return np.clip(np.nan_to_num(r), 0, n_samples - 1)
+
+
+def _kinds(strip: Strip, marks: Array, r: Array, records: Ragged) -> tuple[Array, NDArray[np.bool_]]:
+    """R where shapes fit best, and which beats are usual, record by record: (K,) each."""
+    at, usual = np.zeros(len(r)), np.zeros(len(r), bool)
+    stop = 0
+    for record, n in enumerate(records.count.tolist()):
+        start, stop = stop, stop + n
+        signal = strip.signal[:, record * strip.n_samples : (record + 1) * strip.n_samples]
+        mine, onset, offset = r[start:stop], marks[start:stop, 1, 0], marks[start:stop, 1, 2]
+        shapes = compare_beats(signal, strip.fs, mine, (offset - onset) / strip.fs)
+        at[start:stop] = shapes.at
+        kinds = beat_kinds(signal, strip.fs, mine, onset, offset, shapes=shapes)
+        usual[start:stop] = [kind == "N" for kind in kinds] if "N" in kinds else True
+    return at, usual
+
+
+def _longest_qrs(strip: Strip, marks: Array, records: Ragged) -> NDArray[np.int64]:
+    """Samples of each beat's record's longest QRS, 1 sample … 0.4 s: (K,)."""
+    length = records.table(marks[:, 1, 2] - marks[:, 1, 0])
+    longest = np.where(length >= 0, length, 0.0).max(axis=-1, initial=1)
+    return np.minimum(longest, _LONGEST_QRS_S * strip.fs).astype(np.int64)[records.of]
 
 
 def _span(marks: Array, wave: str, mark: str, to_wave: str, to_mark: str) -> Array:
@@ -146,7 +166,7 @@ def _over_leads(values: Array) -> Array:
 
 
 def _amplitudes(
-    signal: NDArray[np.float32], fs: float, marks: Array, line: tuple[Array, Array], r_until: Array
+    strip: Strip, marks: Array, line: tuple[Array, Array], r_until: Array, longest: NDArray[np.int64]
 ) -> Array:
     """The quantities :data:`AMPLITUDES` in each lead: (quantity, L, K)."""
     level, slope = line
@@ -155,39 +175,35 @@ def _amplitudes(
     onset, offset = whole[:, 1, 0], whole[:, 1, 2]
     p_at = np.where(np.isfinite(leads[:, :, 0, 1]), leads[:, :, 0, 1], whole[:, 0, 1])
     t_at = np.where(np.isfinite(leads[:, :, 2, 1]), leads[:, :, 2, 1], whole[:, 2, 1])
-    p_level, _ = level_before(signal, fs, whole[:, 0, 0])
-    r, steepest = _qrs(signal, fs, marks, line, r_until)
-    j = [np.broadcast_to(offset + later_s * fs, p_at.shape) for later_s in (0.0, 0.060, 0.080)]
+    p_level, _ = level_before(strip, whole[:, 0, 0])
+    r, steepest = _qrs(strip, marks, line, r_until, longest)
+    j = [np.broadcast_to(offset + later_s * strip.fs, p_at.shape) for later_s in (0.0, 0.060, 0.080)]
     at = np.stack([p_at, t_at, *j], axis=1)  # (L, 5, K)
-    values = value_at(signal, fs, at.reshape(len(signal), -1)).reshape(at.shape).transpose(1, 0, 2)
+    values = value_at(strip, at).transpose(1, 0, 2)
     p, (t, *st) = values[0] - p_level, values[1:] - level - slope * (at - onset).transpose(1, 0, 2)[1:]
     return np.where(seen, np.stack([p, r, t, steepest, *st]), np.nan)
 
 
 def _qrs(
-    signal: NDArray[np.float32], fs: float, marks: Array, line: tuple[Array, Array], r_until: Array
+    strip: Strip, marks: Array, line: tuple[Array, Array], r_until: Array, longest: NDArray[np.int64]
 ) -> tuple[Array, Array]:
     """Highest point of QRS above the PQ level up to `r_until` (mV, ≥ 0), steepest slope up to the QRS peak (mV/s)."""
     level, slope = line
     onset, offset = marks[0, :, 1, 0], marks[0, :, 1, 2]
-    length = np.where(offset >= onset, offset - onset, np.nan)
-    n = int(np.nan_to_num(np.clip(np.nanmax(length, initial=1), 1, _LONGEST_QRS_S * fs)))
-    grid = np.arange(n + 2)
-    x = cut(signal, np.where(np.isfinite(length), onset, np.nan), grid)
+    sensible = offset >= onset
+    grid = np.arange(longest.max() + 2)
+    x = cut(strip, np.where(sensible, onset, np.nan), grid)
     inside = grid <= np.round(offset)[:, None] - np.round(onset)[:, None]
     above = x - (level[..., None] + slope[..., None] * grid)
-    known = (np.isfinite(above) | ~inside).all(axis=-1) & np.isfinite(length)
-    top = np.where(
-        known, np.where(inside & (grid <= np.round(r_until)[..., None]), above, 0.0).max(axis=-1), np.nan
-    )
-    step = max(1, round(_SLOPE_S * fs))
-    if n + 2 <= step:
-        return np.maximum(top, 0), np.full_like(top, np.nan)
-    rise = np.abs(x[..., step:] - x[..., :-step]) * (fs / step)
+    known = (np.isfinite(above) | ~inside).all(axis=-1) & sensible
+    high = np.where(inside & (grid <= np.round(r_until)[..., None]), above, 0.0)
+    top = np.where(known, high.max(axis=-1), np.nan)
+    step = max(1, round(_SLOPE_S * strip.fs))
+    rise = np.abs(x[..., step:] - x[..., :-step]) * (strip.fs / step)
     first = np.where(np.isfinite(marks[1:, :, 1, 0]), marks[1:, :, 1, 0], onset) - onset
     last = marks[1:, :, 1, 1] - onset
     middle = grid[:-step] + step / 2
     before = (middle >= first[..., None] - 0.5 * step) & (middle <= last[..., None] + 0.5 * step)
-    before &= np.isfinite(rise)
-    steepest = np.where(before, rise, 0.0).max(axis=-1)
+    before &= np.isfinite(rise) & (grid[step:] <= longest[:, None] + 1)
+    steepest = np.where(before, rise, 0.0).max(axis=-1, initial=0.0)
     return np.maximum(top, 0), np.where(before.any(axis=-1), steepest, np.nan)

@@ -9,7 +9,7 @@ asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,28 +28,28 @@ _BLOCK = "qrs_conduction"
 _NOTCH_MV, _Q_MV = 0.05, 0.05
 
 
-def _rbbb(m: Measured) -> float:
-    if m["qrs_ms"] < 120:
-        return 0.0
-    prime = max(m["r_prime_amplitude_mv.V1"], m["r_prime_amplitude_mv.V2"]) > 0
-    late = m["r_peak_time_ms.V1"] > 50 and m["s_amplitude_mv.V1"] == 0
-    slurred = all(m[f"s_duration_ms.{lead}"] > min(40, m[f"r_duration_ms.{lead}"]) for lead in ("I", "V6"))
-    return _known(float((prime or late) and slurred), m, ("V1", "V2", "I", "V6"))
+def _rbbb(m: Measured) -> Any:
+    prime = np.fmax(m["r_prime_amplitude_mv.V1"], m["r_prime_amplitude_mv.V2"]) > 0
+    late = (m["r_peak_time_ms.V1"] > 50) & (m["s_amplitude_mv.V1"] == 0)
+    sign = prime | late
+    for lead in ("I", "V6"):
+        sign &= m[f"s_duration_ms.{lead}"] > np.minimum(40, m[f"r_duration_ms.{lead}"])
+    return _if_wide(m, sign, ("V1", "V2", "I", "V6"))
 
 
-def _lbbb(m: Measured) -> float:
-    if m["qrs_ms"] < 120:
-        return 0.0
-    no_q = all(m[f"q_amplitude_mv.{lead}"] > -_Q_MV for lead in ("I", "V5", "V6"))
-    slow = any(m[f"r_peak_time_ms.{v}"] > 60 or m[f"r_notch_mv.{v}"] > _NOTCH_MV for v in ("V5", "V6"))
-    left = m["s_amplitude_mv.V1"] < 0 and m["r_prime_amplitude_mv.V1"] == 0
-    return _known(float(no_q and slow and left), m, ("V1", "I", "V5", "V6"))
+def _lbbb(m: Measured) -> Any:
+    sign = (m["s_amplitude_mv.V1"] < 0) & (m["r_prime_amplitude_mv.V1"] == 0)
+    for lead in ("I", "V5", "V6"):
+        sign &= m[f"q_amplitude_mv.{lead}"] > -_Q_MV
+    late = [m[f"r_peak_time_ms.{lead}"] > 60 for lead in ("V5", "V6")]
+    notched = [m[f"r_notch_mv.{lead}"] > _NOTCH_MV for lead in ("V5", "V6")]
+    return _if_wide(m, sign & np.any(late + notched, axis=0), ("V1", "I", "V5", "V6"))
 
 
-def _known(sign: float, m: Measured, leads: tuple[str, ...]) -> float:
-    """The sign, or NaN when QRS or the deflections of one of the leads were not measured."""
-    values = [m["qrs_ms"], *(m[f"r_duration_ms.{lead}"] for lead in leads)]
-    return np.nan if np.isnan(values).any() else sign
+def _if_wide(m: Measured, sign: np.ndarray, leads: tuple[str, ...]) -> Any:
+    """0 when QRS is narrow, else the sign; NaN when QRS or the deflections of one of the leads were not measured."""
+    known = np.isfinite([m["qrs_ms"], *(m[f"r_duration_ms.{lead}"] for lead in leads)]).all(axis=0)
+    return np.where(m["qrs_ms"] < 120, 0.0, np.where(known, sign, np.nan))
 
 
 def _of_leads(names: tuple[str, ...], leads: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ entry in the file of its block (``rhythm.py``, ``av_p.py``, ``qrs_conduction.py`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ...record.record import LEADS
 from . import av_p, qrs_conduction, rhythm, signal, st_t_qt, voltage_axis
@@ -39,6 +40,11 @@ def feature_names(leads: Sequence[str] = LEADS) -> tuple[str, ...]:
     >>> "qtc_fridericia_ms" in names, "t_amplitude_mv.II" in names
     (True, True)
     """
+    return _names(tuple(leads))
+
+
+@lru_cache(maxsize=64)
+def _names(leads: tuple[str, ...]) -> tuple[str, ...]:
     whole = [f.name for f in FEATURES.values() if f.per_record]
     return (*whole, *(f"{f.name}.{lead}" for f in FEATURES.values() if f.per_lead for lead in leads))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .entry import Feature
 from .reasons import Reason
-from .statistics import row_statistics
+from .statistics import row_median, row_sd, row_statistics
 
 if TYPE_CHECKING:
     from .measured import Measured
@@ -28,119 +28,128 @@ _ENTROPY_OF = 1000
 _NEAR_MS = 30.0
 
 
-def _rr(m: Measured, which: str) -> float:
-    return float(getattr(m.rr_statistics, which))
+def _rr(m: Measured, which: str) -> Array:
+    return np.asarray(getattr(m.rr_statistics, which))
 
 
-def _plausible_rr(m: Measured) -> Array:
-    rr = m.beats.rr_ms
-    return np.where((rr >= _RR_MS[0]) & (rr <= _RR_MS[1]), rr, np.nan)
+def _short_share(m: Measured) -> Array:
+    rr = m.plausible_rr_ms
+    return _part(rr < 0.8 * m.rr_statistics.median[:, None], np.isfinite(rr))
 
 
 def _successive(m: Measured) -> Array:
-    """Differences of NN intervals that follow each other: three usual beats in a row."""
-    usual, rr = m.usual, m.beats.rr_ms
-    if m.n_beats < 3:
-        return np.zeros(0)
-    return np.diff(rr)[usual[2:] & usual[1:-1] & usual[:-2]]
+    """Differences of NN intervals that follow each other, three usual beats in a row: (N, beats − 2); else NaN."""
+    usual = m.records.table(m.usual, False)
+    return np.where(usual[:, 2:] & usual[:, 1:-1] & usual[:, :-2], np.diff(m.rr_ms), np.nan)
 
 
-def _rmssd(m: Measured) -> float:
+def _rmssd(m: Measured) -> Array:
     steps = _successive(m)
-    return float(np.sqrt(np.mean(steps**2))) if len(steps) else np.nan
+    known = np.isfinite(steps)
+    n = known.sum(axis=1)
+    squares = np.square(np.where(known, steps, 0.0)).sum(axis=1)
+    return np.where(n > 0, np.sqrt(squares / np.maximum(n, 1)), np.nan)
 
 
-def _pnn50(m: Measured) -> float:
+def _pnn50(m: Measured) -> Array:
     steps = _successive(m)
-    return float(np.mean(np.abs(steps) > 50)) if len(steps) else np.nan
+    return _part(np.abs(steps) > 50, np.isfinite(steps))
 
 
-def sample_entropy(x: Array, part: float = 0.2) -> float:
+def _part(true: NDArray[np.bool_], of: NDArray[np.bool_]) -> Array:
+    """Part of some that are true, by record: (N, …) → (N,)."""
+    n = of.sum(axis=1)
+    return np.where(n > 0, (true & of).sum(axis=1) / np.maximum(n, 1), np.nan)
+
+
+def sample_entropy(x: Array, part: float = 0.2) -> Array:
     """−ln of the chance that intervals alike (within `part` SD) are followed by intervals alike; m = 1.
 
-    NaN with fewer than 8 intervals or where no two successions are alike.
+    Of each row of `x`, (N, intervals), NaN only at its end. NaN with fewer than 8 intervals or where no two successions
+    are alike.
     """
-    x = x[:_ENTROPY_OF]
-    if len(x) < 8:
-        return np.nan
-    near = np.abs(x[:, None] - x) <= part * x.std() + 1e-9
-    one, two = near[:-1, :-1], near[:-1, :-1] & near[1:, 1:]
-    n_one, n_two = one.sum() - len(one), two.sum() - len(two)
-    return float(-np.log(n_two / n_one)) if n_two else np.nan
+    x = x[:, :_ENTROPY_OF]
+    n = np.isfinite(x).sum(axis=1)
+    near = np.abs(x[:, :, None] - x[:, None]) <= (part * row_sd(x) + 1e-9)[:, None, None]
+    followed = np.isfinite(x[:, 1:])
+    one = near[:, :-1, :-1] & followed[:, None] & followed[:, :, None]
+    two = one & near[:, 1:, 1:]
+    n_one, n_two = (a.sum(axis=(1, 2)) - followed.sum(axis=1) for a in (one, two))
+    some = (n >= 8) & (n_two > 0)
+    return np.where(some, -np.log(np.where(some, n_two, 1) / np.where(some, n_one, 1)), np.nan)
 
 
-def coefficient_of_sample_entropy(x: Array) -> float:
+def coefficient_of_sample_entropy(x: Array) -> Array:
     """Sample entropy (m = 1) as a density, less the logarithm of the mean interval: regular ≪ −1.5, fibrillation above.
 
-    Alike = within 30 ms, or as much more as makes five successions alike. NaN with fewer than 8 intervals.
+    Of each row of `x`, (N, intervals), NaN only at its end. Alike = within 30 ms, or as much more as makes five
+    successions alike. NaN with fewer than 8 intervals.
     """
-    x = x[:_ENTROPY_OF]
-    if len(x) < 8:
-        return np.nan
-    pairs = np.triu_indices(len(x) - 1, 1)
-    apart = np.abs(x[:, None] - x)
-    one, two = apart[:-1, :-1][pairs], np.maximum(apart[:-1, :-1], apart[1:, 1:])[pairs]
-    r = max(_NEAR_MS, float(np.partition(two, 4)[4])) + 1e-9
-    return float(np.log((one <= r).sum() / (two <= r).sum()) + np.log(2 * r / x.mean()))
+    x = x[:, :_ENTROPY_OF]
+    n = np.isfinite(x).sum(axis=1)
+    if n.max(initial=0) < 8:
+        return np.full(len(x), np.nan)
+    apart = np.abs(x[:, :, None] - x[:, None])
+    pairs = np.triu_indices(x.shape[1] - 1, 1)
+    two = np.maximum(apart[:, :-1, :-1], apart[:, 1:, 1:])[:, *pairs]
+    two = np.where(np.isnan(two), np.inf, two)
+    one = np.where(np.isinf(two), np.inf, apart[:, :-1, :-1][:, *pairs])
+    r = np.maximum(_NEAR_MS, np.partition(two, 4, axis=1)[:, 4]) + 1e-9
+    n_one, n_two = ((a <= r[:, None]).sum(axis=1) for a in (one, two))
+    some = n >= 8
+    mean = np.where(np.isfinite(x), x, 0.0).sum(axis=1) / np.maximum(n, 1)
+    of = lambda a: np.where(some, a, 1.0)  # noqa: E731
+    return np.where(some, np.log(of(n_one) / of(n_two)) + np.log(2 * of(r) / of(mean)), np.nan)
+
+
+def _ectopic(m: Measured) -> Array:
+    return np.where(m.n_beats >= 3, 1 - m.usual_records.count / np.maximum(m.n_beats, 1), np.nan)
 
 
 def _p_presence(m: Measured) -> Array:
-    """Part of the beats with a P wave: (1 + L,); NaN in a lead without QRS."""
-    whole = np.isfinite(m.marks[0, :, 1, 1]) & (m.marks[0, :, 1, 1] >= _CUT_OFF_S * m.fs)
-    if not whole.any():
-        return np.full(1 + m.n_leads, np.nan)
-    seen = np.isfinite(m.marks[:, whole])
-    n = seen[:, :, 1, 1].sum(axis=1)
-    with_p = (seen[:, :, 0, 1] & seen[:, :, 1, 1]).sum(axis=1)
+    """Part of the beats with a P wave: (1 + L, N); NaN in a lead without QRS."""
+    with np.errstate(invalid="ignore"):
+        whole = m.marks[0, :, 1, 1] >= _CUT_OFF_S * m.fs
+    seen = np.isfinite(m.marks[:, :, :2, 1])
+    qrs = seen[:, :, 1] & whole
+    n = m.records.table(qrs, False).sum(axis=-1)
+    with_p = m.records.table(qrs & seen[:, :, 0], False).sum(axis=-1)
     return np.where(n > 0, with_p / np.maximum(n, 1), np.nan)
 
 
-def _lone_p(m: Measured) -> Array:
-    """Samples of P waves that no QRS follows."""
-    lone = getattr(m.delineation, "lone_p", None)
-    if lone is None or not np.size(lone):
-        return np.zeros(0)
-    at = np.asarray(lone)[-1, :, 1]
-    return at[np.isfinite(at)]
+def _lone_p_share(m: Measured) -> Array:
+    n = np.isfinite(m.all_p).sum(axis=1)
+    return np.where(n > 0, np.isfinite(m.lone_p).sum(axis=1) / np.maximum(n, 1), np.nan)
 
 
-def _all_p(m: Measured) -> Array:
-    """Samples of all P waves, followed by a QRS or not, in the order of time."""
-    at = m.marks[0, :, 0, 1]
-    return np.sort(np.concatenate([at[np.isfinite(at)], _lone_p(m)]))
+def _pp_ms(m: Measured) -> Array:
+    return row_median(np.diff(m.all_p)) * 1000 / m.fs
 
 
-def _lone_p_share(m: Measured) -> float:
-    n_all = len(_all_p(m))
-    return len(_lone_p(m)) / n_all if n_all else np.nan
-
-
-def _pp_ms(m: Measured) -> float:
-    p = _all_p(m)
-    return float(np.median(np.diff(p))) * 1000 / m.fs if len(p) > 1 else np.nan
-
-
-def _dissociation(m: Measured) -> float:
+def _dissociation(m: Measured) -> Array:
     """1 = atria and ventricles are each regular and the time from P to the next QRS wanders."""
-    p, r = _all_p(m), m.marks[0, :, 1, 0]
-    r = r[np.isfinite(r)]
-    if len(p) < 5 or len(r) < 5:
-        return np.nan
-    following = np.searchsorted(r, p)
-    gap_ms = (r[following[following < len(r)]] - p[following < len(r)]) * 1000 / m.fs
-    if len(gap_ms) < 5 or gap_ms.std() < 80:
-        return 0.0
-    return float(_spread(np.diff(p)) <= 0.15 and _spread(np.diff(r)) <= 0.15)
+    p, r = m.all_p, np.sort(m.records.table(m.marks[0, :, 1, 0]))
+    n_p, n_r = (np.isfinite(a).sum(axis=1) for a in (p, r))
+    known = (n_p >= 5) & (n_r >= 5)
+    if not known.any():
+        return np.full(m.n_records, np.nan)
+    following = np.array([np.searchsorted(r[k, : n_r[k]], p[k]) for k in range(m.n_records)])
+    followed = following < n_r[:, None]
+    gap_ms = np.take_along_axis(r, np.minimum(following, r.shape[1] - 1), axis=1) - p
+    gap_ms = np.where(followed, gap_ms * 1000 / m.fs, np.nan)
+    wanders = (followed.sum(axis=1) >= 5) & (row_sd(gap_ms) >= 80)
+    return np.where(known, wanders & (_spread(np.diff(p)) <= 0.15) & (_spread(np.diff(r)) <= 0.15), np.nan)
 
 
-def _f_wave(m: Measured, of: str) -> float:
-    return float(getattr(m.f_waves, of))
+def _f_wave(m: Measured, of: str) -> Array:
+    return np.asarray(getattr(m.f_waves, of))
 
 
-def _spread(x: Array) -> float:
+def _spread(x: Array) -> Array:
     """Interquartile range over median."""
     found = row_statistics(x)
-    return float(found.iqr / found.median) if found.median > 0 else np.inf
+    some = found.median > 0
+    return np.where(some, found.iqr / np.where(some, found.median, 1), np.inf)
 
 
 _RR_MS = (150.0, 10_000.0)
@@ -171,7 +180,7 @@ ENTRIES = (
     ),
     Feature(
         "rr_short_share", "1", "Part of the RR intervals below 0.8 of their median: early beats.", _PHYSIOCLR,
-        (0, 1), "rhythm", lambda m: _short_share(m), needs=("rr_ms",), physioclr=True,
+        (0, 1), "rhythm", _short_share, needs=("rr_ms",), physioclr=True,
     ),
     Feature(
         "rmssd_ms", "ms", "Root mean square of the differences of successive NN intervals.", _TASK_FORCE, (0, 3000),
@@ -196,7 +205,7 @@ ENTRIES = (
         "ectopic_share", "1",
         "Part of the beats that are not usual in shape and time (kind V); of supraventricular ones see rr_short_share.",
         "physiology/ectopy.py", (0, 1), "rhythm",
-        lambda m: 1 - m.beats.usual.mean() if m.n_beats >= 3 else np.nan, otherwise=_FEW,
+        _ectopic, otherwise=_FEW,
     ),
     Feature(
         "p_presence", "1",
@@ -231,9 +240,3 @@ ENTRIES = (
         )
     ),
 )  # fmt: skip
-
-
-def _short_share(m: Measured) -> float:
-    rr = _plausible_rr(m)
-    rr = rr[np.isfinite(rr)]
-    return float(np.mean(rr < 0.8 * np.median(rr))) if len(rr) else np.nan

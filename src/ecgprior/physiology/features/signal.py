@@ -20,7 +20,7 @@ def _correlation(m: Measured, which: str) -> Any:
     rows = m.adjacent_correlation
     if which == "min":
         known = np.isfinite(rows)
-        lowest = np.where(known, rows, np.inf).min(axis=1, initial=np.inf)
+        lowest = np.where(known, rows, np.inf).min(axis=-1, initial=np.inf)
         return np.where(np.isfinite(lowest), lowest, np.nan)
     return getattr(m.correlation_statistics, which)
 

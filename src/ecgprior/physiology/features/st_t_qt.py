@@ -38,7 +38,7 @@ def _qtc(name: str, formula: str, source: str, compute: Any) -> Feature:
 def _st_mad(m: Measured) -> Any:
     """Median absolute deviation of each lead's ST over the usual beats, as measured (no factor)."""
     median, codes = m.statistic("median", "st_j60_mv")
-    return row_median(np.abs(m.of_beats("st_j60_mv") - median[:, None])), codes
+    return row_median(np.abs(m.of_beats("st_j60_mv") - median[..., None])), codes
 
 
 def _inverted(m: Measured) -> Any:
@@ -50,7 +50,8 @@ def _lead_share(m: Measured, quantity: str, true: np.ndarray) -> Any:
     """A share in each lead and, for the record, over all leads and beats together."""
     share, codes = m.share(quantity, true)
     known = np.isfinite(m.of_beats(quantity)[1:])
-    together = (known & true[1:]).sum() / known.sum() if known.any() else np.nan
+    n = known.sum(axis=(0, 2))
+    together = np.where(n > 0, (known & true[1:]).sum(axis=(0, 2)) / np.maximum(n, 1), np.nan)
     return np.concatenate([[together], share[1:]]), codes
 
 

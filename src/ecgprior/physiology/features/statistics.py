@@ -70,6 +70,16 @@ def row_median(values: Array) -> Array:
     return np.where(count < 1, np.nan, _quantile(ordered, count, 0.5))
 
 
+def row_sd(values: Array) -> Array:
+    """Standard deviation (divisor n) of the finite values over the last axis; NaN where there are none."""
+    known = np.isfinite(values)
+    n = known.sum(axis=-1)
+    some = np.maximum(n, 1)
+    mean = np.where(known, values, 0.0).sum(axis=-1) / some
+    centred = np.where(known, values - mean[..., None], 0.0)
+    return np.where(n > 0, np.sqrt(np.square(centred).sum(axis=-1) / some), np.nan)
+
+
 def _quantile(ordered: Array, count: NDArray[np.int64], q: float) -> Array:
     n = ordered.shape[-1]
     if count.min(initial=n) == n:  # no gap: the same place in every row
@@ -82,4 +92,4 @@ def _quantile(ordered: Array, count: NDArray[np.int64], q: float) -> Array:
     upper = np.minimum(lower + 1, np.maximum(count - 1, 0))
     take = lambda at: np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0]  # noqa: E731
     first = take(lower)
-    return first + (places - lower) * (take(upper) - first)
+    return first + (places - lower).astype(ordered.dtype) * (take(upper) - first)

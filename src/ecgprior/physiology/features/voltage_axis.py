@@ -40,58 +40,60 @@ _PAIRS = {
 
 
 def _areas(m: Measured, wave: str, rows: list[int]) -> Array:
-    """Median area of a wave over the usual beats in some leads: (rows,), mV·ms."""
+    """Median area of a wave over the usual beats in some leads: (rows, N), mV·ms."""
     place = ("P", "QRS", "T").index(wave)
-    signal, marks = m.signal[rows], m.marks[0, m.usual]
+    strip, marks = m.strip.rows(rows).beats(m.usual), m.marks[0, m.usual]
     onset, offset = marks[:, place, 0], marks[:, place, 2]
     length = offset - onset
     known = (length >= 0) & (length <= _LONGEST_S * m.fs)
     if not known.any():
-        return np.full(len(rows), np.nan)
+        return np.full((len(rows), m.n_records), np.nan)
     onset, length = np.where(known, onset, np.nan), np.where(known, length, 0)
     grid = np.arange(int(np.ceil(length.max())) + 1)
-    x = cut(signal, onset, grid)
+    x = cut(strip, onset, grid)
     if wave == "P":
-        zero = level_before(signal, m.fs, onset)[0][..., None]
+        zero = level_before(strip, onset)[0][..., None]
     else:
         after = (np.round(np.where(known, onset, 0)) - marks[:, 1, 0])[:, None] + grid
         zero = m.beats.level[rows][:, m.usual, None] + m.beats.slope[rows][:, m.usual, None] * after
     inside = known[:, None] & (grid <= np.round(length)[:, None])
     area = np.where(inside, x - zero, 0.0).sum(axis=2) * (1000 / m.fs)
-    return row_median(np.where(known, area, np.nan))
+    return row_median(m.usual_records.table(np.where(known, area, np.nan)))
 
 
-def _axis(m: Measured, wave: str) -> tuple[float, int]:
-    """Direction of a wave's area in degrees, −180 … 180, and the reason of a NaN."""
-    if m.n_beats == 0:
-        return np.nan, Reason.NO_BEATS
-    if not np.isfinite(m.marks[0, m.usual, ("P", "QRS", "T").index(wave), 1]).any():
-        return np.nan, {"P": Reason.NO_P, "QRS": Reason.NO_EDGE, "T": Reason.NO_T}[wave]
-    recorded = [k for k, lead in enumerate(m.leads) if lead in _LIMB and m.recorded[k]]
-    areas = dict(zip((m.leads[k] for k in recorded), _areas(m, wave, recorded)))
-    why = Reason.NO_LEAD
+def _axis(m: Measured, wave: str) -> tuple[Array, NDArray[np.uint8]]:
+    """Direction of a wave's area in degrees, −180 … 180, and the reason of a NaN: (N,) each."""
+    angle, why = np.full(m.n_records, np.nan), np.full(m.n_records, Reason.NO_LEAD, np.uint8)
+    rows = [k for k, lead in enumerate(m.leads) if lead in _LIMB]
+    areas = dict(zip((m.leads[k] for k in rows), _areas(m, wave, rows)))
+    recorded = dict(zip(m.leads, m.recorded))
+    waiting = np.ones(m.n_records, bool)
     for pair, to_one_two in _PAIRS.items():
-        if not all(lead in areas for lead in pair):
+        if not all(lead in areas for lead in pair) or not waiting.any():
             continue
+        tried = waiting & recorded[pair[0]] & recorded[pair[1]]
         one, two = to_one_two(*(areas[lead] for lead in pair))
-        if np.isnan(one + two):
-            why = Reason.NO_EDGE
-            continue
         x, y = one, (2 * two - one) / np.sqrt(3)
-        if np.hypot(x, y) < _LEAST_MV_MS[wave]:
-            return np.nan, Reason.TOO_SMALL
-        return float(np.degrees(np.arctan2(y, x))), Reason.MEASURED
-    return np.nan, why
+        known, large = tried & np.isfinite(one + two), np.hypot(x, y) >= _LEAST_MV_MS[wave]
+        why[tried] = Reason.NO_EDGE
+        why[known] = Reason.TOO_SMALL
+        why[known & large] = Reason.MEASURED
+        angle = np.where(known & large, np.degrees(np.arctan2(y, x)), angle)
+        waiting &= ~known
+    seen = m.seen[("P", "QRS", "T").index(wave), 0]
+    absent = {"P": Reason.NO_P, "QRS": Reason.NO_EDGE, "T": Reason.NO_T}[wave]
+    why = np.where(m.n_beats == 0, Reason.NO_BEATS, np.where(seen, why, absent)).astype(np.uint8)
+    return np.where(seen, angle, np.nan), why
 
 
-def _depth(m: Measured, lead: str) -> float:
+def _depth(m: Measured, lead: str) -> Array:
     """Depth of the deepest negative deflection of QRS, mV, ≥ 0."""
-    return -min(m[f"q_amplitude_mv.{lead}"], m[f"s_amplitude_mv.{lead}"])
+    return -np.minimum(m[f"q_amplitude_mv.{lead}"], m[f"s_amplitude_mv.{lead}"])
 
 
-def _angle(m: Measured) -> float:
-    apart = abs(m["qrs_axis_deg"] - m["t_axis_deg"])
-    return min(apart, 360 - apart)
+def _angle(m: Measured) -> Array:
+    apart = np.abs(m["qrs_axis_deg"] - m["t_axis_deg"])
+    return np.minimum(apart, 360 - apart)
 
 
 def _r_share(m: Measured) -> Array:
@@ -100,18 +102,15 @@ def _r_share(m: Measured) -> Array:
         return np.where(r + s > 0, r / np.where(r + s > 0, r + s, 1), np.nan)
 
 
-def _transition(m: Measured) -> float:
+def _transition(m: Measured) -> Array:
     """Where on the way from V1 (1) to V6 (6) R becomes as large as S; 1 = from V1 on, 7 = nowhere."""
     share = np.array([m[f"r_share.{lead}"] for lead in _CHEST])
-    if np.isnan(share).any():
-        return np.nan
-    reached = np.flatnonzero(share >= 0.5)
-    if not len(reached):
-        return 7.0
-    k = int(reached[0])
-    if k == 0:
-        return 1.0
-    return float(k + (0.5 - share[k - 1]) / (share[k] - share[k - 1]))
+    reached = share >= 0.5
+    k = np.argmax(reached, axis=0)
+    here, before = (np.take_along_axis(share, at[None], axis=0)[0] for at in (k, np.maximum(k - 1, 0)))
+    between = k + (0.5 - before) / np.where(here > before, here - before, 1.0)
+    zone = np.where(reached.any(axis=0), np.where(k == 0, 1.0, between), 7.0)
+    return np.where(np.isnan(share).any(axis=0), np.nan, zone)
 
 
 ENTRIES = (
@@ -146,7 +145,7 @@ ENTRIES = (
     Feature(
         "sokolow_lyon_mv", "mV", "Depth of S or QS (or a deeper Q) in V1 plus the larger R of V5 and V6.",
         "Sokolow & Lyon 1949, Am Heart J 37:161", (0, 15), _BLOCK,
-        lambda m: _depth(m, "V1") + float(np.maximum(m["r_amplitude_mv.V5"], m["r_amplitude_mv.V6"])),
+        lambda m: _depth(m, "V1") + np.maximum(m["r_amplitude_mv.V5"], m["r_amplitude_mv.V6"]),
         needs=("s_amplitude_mv.V1", "r_amplitude_mv.V5", "r_amplitude_mv.V6"),
     ),
     Feature(
