@@ -20,7 +20,7 @@ class Augmentation(Part):
     Attributes
     ----------
     needs : frozenset of str
-        Columns that a batch must have: ``"waves"``, or nothing.
+        Columns that a batch must have: ``"waves"``, ``"fiducials"``, or nothing.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
