@@ -7,7 +7,7 @@ import pytest
 import ecgprior as ep
 
 PUBLIC = {
-    "Annotations", "Corpus", "LEADS", "Patient", "Record",
+    "Annotations", "Corpus", "Embedder", "LEADS", "Patient", "Record",
     "FEATURES", "benchmark", "check_leads", "complete_leads", "crop", "delineate", "detect_beats", "errors", "fit", "load",
     "measure", "prepare", "probe", "quality", "read",
     "remove_baseline", "remove_mains", "resample", "simulate", "split",

@@ -36,6 +36,7 @@ _HOME = {
     "FEATURES": "physiology.features.registry",
     "fit": "training.fit",
     "load": "encoders._load",
+    "Embedder": "encoders._embedder",
     "probe": "evaluation.probe",
     "benchmark": "evaluation.benchmark",
     "errors": "errors",
