@@ -64,7 +64,7 @@ def test_integers_and_chance():
 def test_batch_moves_and_copies():
     batch = _batch().with_(next=_batch(), columns={"features": torch.ones(3, 4)})
     moved = batch.to("cpu", dtype=torch.float64)
-    assert moved.signal.dtype == torch.float64 and moved.next.signal.dtype == torch.float32
+    assert moved.signal.dtype == torch.float64 and moved.next.signal.dtype == torch.float64
     assert len(moved) == 3 and torch.equal(moved.columns["features"], torch.ones(3, 4))
     first = BatchRandom.for_batch(0, 0, batch).uniform("a", 2)
     later = BatchRandom.for_batch(0, 0, batch.with_(start=batch.start + 1)).uniform("a", 2)

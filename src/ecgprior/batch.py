@@ -32,12 +32,16 @@ class Batch:
         0, 1, or NaN = not labelled.
     next : Batch or None
         The window right after this one of the same record, for objectives that need two.
+    other : Batch or None
+        A window of another record of each patient, for objectives that need ``"same_patient"``.
     columns : dict of str to Tensor, (B, …)
         What an objective named in ``needs``: ``"features"`` (B, F), NaN = not measurable; for ``"waves"`` the
         class of each sample, ``waves`` int8 (B, L, T), 0 none, 1 P, 2 QRS, 3 T, −1 unknown, and ``simulated``
         bool (B,). Of these ``waves`` goes with the signal: what moves time moves it too.
     fs : float or None
         Sampling rate in Hz; None = not said (augmentations that speak of Hz or seconds then refuse).
+    leads : tuple of str, (L,)
+        Names of the leads; empty = not said (augmentations that must know them then refuse).
     """
 
     signal: Tensor
@@ -50,6 +54,8 @@ class Batch:
     next: Batch | None = None
     columns: dict[str, Tensor] = field(default_factory=dict)
     fs: float | None = None
+    other: Batch | None = None
+    leads: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.signal.shape[0]
@@ -59,10 +65,12 @@ class Batch:
         return replace(self, **changes)
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
-        """The batch on another device; `dtype` is for `signal` only."""
+        """The batch on another device; `dtype` is for `signal` only, here and in its other windows."""
 
         def move(value: Any) -> Any:
-            if isinstance(value, Tensor | Batch):
+            if isinstance(value, Batch):
+                return value.to(device, dtype)
+            if isinstance(value, Tensor):
                 return value.to(device)
             if isinstance(value, dict):
                 return {key: move(item) for key, item in value.items()}

@@ -9,6 +9,7 @@ from ecgprior import lookup
 from ecgprior.augmentations.base import Augmentation
 from ecgprior.batch import Batch, BatchRandom
 from ecgprior.errors import RecipeError, ShapeError
+from ecgprior.record.record import LEADS
 
 NAMES = lookup.names("augmentations")
 SURE = {"no_heart"}  # nothing in it is random
@@ -35,6 +36,7 @@ def batch_of(n_leads=12, dtype=torch.float32, n=6, time=120):
         patient=torch.arange(n),
         columns={"waves": waves_of(n, n_leads, time, generator)},
         fs=100.0,
+        leads=LEADS[:n_leads],
     )
 
 
@@ -100,6 +102,7 @@ def test_a_window_is_changed_alike_alone_and_in_a_batch(name):
             *(getattr(batch, key)[i : i + 1] for key in ("signal", "lead_mask", "valid", "row", "start", "patient")),
             columns={"waves": batch.columns["waves"][i : i + 1]},
             fs=batch.fs,
+            leads=batch.leads,
         )
         alone = made(name)(part, rng_of(part, 3))
         torch.testing.assert_close(alone.signal[0], whole.signal[i])

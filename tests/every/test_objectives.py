@@ -1,5 +1,7 @@
 """Every objective: a finite scalar whose gradient reaches the encoder, seeded, for 1, 3 and 12 leads, in three types."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from ecgprior.recipe import Part, recipe_names
 from ecgprior.record.preprocess import Preprocessing
 from ecgprior.record.record import LEADS
 from ecgprior.training.needs import check_requires, columns_for, labels_for, long_enough
+from ecgprior.training.pairs import several_records
 
 NAMES = lookup.names("objectives")
 LABELS = ("a", "b", "c")
@@ -54,12 +57,14 @@ def batch_of(kind, n_leads=3, n=4, first=True):
         next=batch_of(kind, n_leads, n, False) if "next" in kind.needs and first else None,
         columns=columns_of(kind, n_leads, n, generator),
         fs=FS,
+        other=batch_of(kind, n_leads, n, False) if "same_patient" in kind.needs and first else None,
+        leads=LEADS[:n_leads],
     )
 
 
 def columns_of(kind, n_leads, n, generator):
     found = {
-        name: torch.randn(n, 5, generator=generator) for name in kind.needs - {"labels", "next", "waves"}
+        name: torch.randn(n, 5, generator=generator) for name in kind.needs - {"labels", "next", "same_patient", "waves"}
     }
     if "waves" in kind.needs:
         coarse = torch.randint(-1, 4, (n, n_leads, TIME // 16), generator=generator, dtype=torch.int8)
@@ -163,12 +168,16 @@ def test_absent_needs_are_refused_before_the_first_step(name):
     if "labels" in kind.needs:
         with pytest.raises(ColumnMissing, match="pass --labels"):
             labels_for(kind, BareCorpus(), rows, None)
-    if kind.needs - {"labels", "next"}:
+    if kind.needs - {"labels", "next", "same_patient"}:
         with pytest.raises(ColumnMissing, match="run `ecgprior"):
             columns_for(kind, BareCorpus(), rows)
     if "next" in kind.needs:
         with pytest.raises(CorpusError, match="two windows"):
             long_enough(kind, np.full(3, 100), 100, FS)
+    if "same_patient" in kind.needs:
+        store = SimpleNamespace(patient=np.arange(3))
+        with pytest.raises(CorpusError, match="at least one patient with two usable records"):
+            several_records(store, rows)
     if "token_mask" in kind.requires:
         encoder = build_encoder("xresnet1d", {}, LEADS, FS)
         assert not isinstance(encoder, TokenEncoder)
@@ -182,7 +191,7 @@ def test_absent_needs_are_refused_before_the_first_step(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_declares_only_what_training_knows(name):
     kind = kind_of(name)
-    assert kind.needs <= {"labels", "next", "features", "fiducials", "annotations", "waves"}
+    assert kind.needs <= {"labels", "next", "same_patient", "features", "fiducials", "annotations", "waves"}
     assert kind.requires <= {"token_mask", "lead_tokens"}
     assert kind.passes >= 1 and issubclass(kind.Config, Part)
 

@@ -76,6 +76,7 @@ def _some(augmentation: Augmentation, batch: Batch, rng: BatchRandom, chosen: to
         },
         labels=None if batch.labels is None else batch.labels[rows],
         next=None,
+        other=None,
         columns={name: column[rows] for name, column in batch.columns.items()},
     )
     changed = augmentation(part, rng.only(rows))

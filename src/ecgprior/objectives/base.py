@@ -59,7 +59,7 @@ class Objective(nn.Module, ABC):
     Attributes
     ----------
     needs : frozenset of str
-        Columns a batch must hold: ``"labels"``, ``"next"``, ``"features"`` (one row a record, from the side table
+        Columns a batch must hold: ``"labels"``, ``"next"``, ``"same_patient"`` (another record), ``"features"`` (one row a record, from the side table
         of that name), ``"waves"`` (the class of each sample of each lead, from the marks of waves or, where a
         record has none, from its fiducials).
     requires : frozenset of str

@@ -140,7 +140,7 @@ def columns_for(
     columns = {}
     if "waves" in objective.needs and wave_marks(corpus) is None:
         raise ColumnMissing(absent(corpus))
-    for name in sorted(objective.needs - {"labels", "next", "waves"}):
+    for name in sorted(objective.needs - {"labels", "next", "same_patient", "waves"}):
         command = f"{_MADE_BY.get(name, 'ecgprior ' + name)} {corpus.path}"
         table = corpus.side(name)
         if table is None:

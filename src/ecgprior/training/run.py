@@ -25,6 +25,7 @@ from ..provenance import digest_pairs, provenance, sha256, write_json
 from ..recipe import to_plain
 from .log import RunLog
 from .needs import check_requires, columns_for, labels_for, long_enough
+from .pairs import patient_windows, several_records
 from .plan import PretrainRecipe
 from .processes import Processes
 from .state import has_state, load_state, optimiser_tensors, remove_state, restore_optimiser, save_state
@@ -166,6 +167,8 @@ class Run:
     def _usable(self, kind: type[Objective], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         positions = self.store.positions(rows)
         usable = long_enough(kind, self.store.n_samples[positions], self.recipe.samples, self.store.fs)
+        if "same_patient" in kind.needs:
+            usable[usable] = several_records(self.store, positions[usable])
         self.counted_out += int((~usable).sum())
         return positions[usable]
 
@@ -177,7 +180,8 @@ class Run:
         columns: dict[str, NDArray[np.float32]],
     ) -> Windows:
         rows = self.store.rows
-        return Windows(
+        make = patient_windows if "same_patient" in kind.needs else Windows
+        return make(
             self.store,
             positions,
             self.recipe.samples,
@@ -228,7 +232,7 @@ class Run:
 
     def _facts(self, here: Processes) -> dict[str, Any]:
         return {
-            "n_records": len(self.windows.positions),
+            "n_records": self.windows.n_records,
             "n_counted_out": self.counted_out,
             "n_validation": 0 if self.look is None else len(self.look.positions),
             "batch": self.stepper.batch,
@@ -291,7 +295,7 @@ class Run:
             "steps": self.done,
             "kept_step": kept,
             "view_passes": self.stepper.batch * self.done * objective.passes,
-            "n_records": len(self.windows.positions),
+            "n_records": self.windows.n_records,
             "loss": self.last.get("loss"),
             "validation": self.best.found or None,
             "seconds": round(self.seconds, 3),

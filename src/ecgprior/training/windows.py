@@ -174,6 +174,11 @@ class Windows:
     two: bool = False
     waves: SampleColumns | None = None
 
+    @property
+    def n_records(self) -> int:
+        """Records that are drawn from."""
+        return len(self.positions)
+
     def draw(self, step: int, batch: int) -> NDArray[np.int64]:
         """The records of a step, `batch` ≤ N: a new order every epoch, no record twice in a step.
 
@@ -213,6 +218,7 @@ class Windows:
             labels=None if self.labels is None else torch.from_numpy(self.labels[positions]),
             columns=columns,
             fs=self.store.fs,
+            leads=self.store.leads,
         )
 
     def whole(self, batch: int) -> Iterable[tuple[NDArray[np.int64], Batch]]:

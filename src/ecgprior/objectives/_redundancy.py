@@ -1,0 +1,42 @@
+"""What objectives without negatives share: the expander, and what lies beside a matrix' diagonal."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ShapeError
+from ._distributed import gather
+
+
+def expander(dim: int, width: int) -> nn.Sequential:
+    """Three linear layers of `width`, batch norm and ReLU after the first two: (B, dim) → (B, width).
+
+    Under several processes the norms take the statistics of each process' own windows.
+    """
+    layers: list[nn.Module] = []
+    for size in (dim, width):
+        layers += [nn.Linear(size, width), nn.BatchNorm1d(width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(width, width, bias=False))
+
+
+def off_diagonal(matrix: Tensor) -> Tensor:
+    """The D · (D − 1) numbers beside the diagonal of (D, D), in the order of rows."""
+    beside = ~torch.eye(len(matrix), dtype=torch.bool, device=matrix.device)
+    return matrix[beside]
+
+
+def everybody(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Both projections of all processes' windows, (N, D) each.
+
+    Raises
+    ------
+    ShapeError
+        Shapes differ, or there is only one window in all (it has no variance).
+    """
+    if first.shape != second.shape or first.ndim != 2:
+        raise ShapeError(f"projections: expected two of shape (B, D), got {first.shape} and {second.shape}")
+    first, second = gather(first), gather(second)
+    if len(first) < 2:
+        raise ShapeError("projections: expected at least 2 windows in a batch, got 1")
+    return first, second
