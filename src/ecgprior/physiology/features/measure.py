@@ -28,7 +28,7 @@ from .per_beat import QUANTITIES
 from .reasons import SENTENCES, Reason
 from .registry import FEATURES, feature_names
 
-_AT_ONCE, _SAMPLES_AT_ONCE = 32, 400_000
+_AT_ONCE, _SAMPLES_AT_ONCE = 32, 80_000
 """Records, and samples of a lead, that are measured together at most."""
 
 

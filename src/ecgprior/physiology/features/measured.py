@@ -14,12 +14,14 @@ from ...record.record import Record
 from .atria import FWaves, f_waves
 from .cuts import Strip
 from .entry import Feature
+from .intervals import Intervals
 from .likeness import adjacent_correlation
 from .per_beat import AMPLITUDES, INTERVALS, QUANTITIES, BeatValues, measure_beats
 from .ragged import Ragged
 from .reasons import Reason
 from .registry import FEATURES
-from .statistics import RowStatistics, row_median, row_statistics
+from .statistics import RowStatistics, row_statistics
+from .unmeasured import quantity_codes
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.uint8]
@@ -160,8 +162,6 @@ class Measured:
             why = np.where(why == 0, codes, why)
         return np.where(why == 0, entry.otherwise, why).astype(np.uint8)
 
-    # What entries read --------------------------------------------------------------------------------------
-
     def of_beats(self, quantity: str) -> Array:
         """A quantity in the usual beats: float64, (1 + L, N, usual beats)."""
         return self.rows[QUANTITIES.index(quantity)]
@@ -192,22 +192,7 @@ class Measured:
     def codes(self) -> Codes:
         """Why a quantity has no median: uint8, (quantity, 1 + L, N); 0 = it has one."""
         median = self.statistics.median
-        missing: NDArray[np.bool_] = np.asarray(np.isnan(median))
-        out = np.zeros(median.shape, np.uint8)
-        if not missing.any():
-            return out
-        seen = self.seen[_PLACE]  # (quantity, 1 + L, N)
-        no_lead = np.concatenate([~self.recorded.any(axis=0)[None], ~self.recorded])
-        out[:] = np.where(_AMPLITUDE, Reason.NO_SIGNAL, Reason.NO_EDGE)
-        with_qt = np.isfinite(median[QUANTITIES.index("qt_ms")])  # QT is there, no RR before it
-        out[QUANTITIES.index("beat_qtc_ms")][with_qt] = Reason.FEW_BEATS
-        out[self._raw_known] = Reason.IMPLAUSIBLE
-        absent = ~seen & (~seen[:, :1] | ~_AMPLITUDE)
-        out = np.where(absent & (_PLACE != 1)[:, None, None], _ABSENT, out)
-        out = np.where(self.seen[1], out, Reason.NO_QRS)
-        out = np.where(no_lead, Reason.NO_LEAD, out)
-        out = np.where(self.n_beats == 0, Reason.NO_BEATS, out)
-        return np.where(missing, out, 0).astype(np.uint8)
+        return quantity_codes(median, self._raw_known, self.seen, self.recorded, self.n_beats)
 
     @cached_property
     def _spread_codes(self) -> Codes:
@@ -233,46 +218,9 @@ class Measured:
         return f_waves(self)
 
     @cached_property
-    def rr_ms(self) -> Array:
-        """Intervals between all beats: (N, beats − 1)."""
-        return self.records.table(self.beats.rr_ms)[:, 1:]
-
-    @cached_property
-    def rr_median_ms(self) -> Array:
-        """Median of all intervals, plausible or not: (N,)."""
-        return row_median(self.rr_ms)
-
-    @cached_property
-    def nn_ms(self) -> Array:
-        """Intervals between two usual beats that follow each other, in order: (N, intervals)."""
-        both = self.usual & np.isfinite(self.beats.rr_ms)
-        both[1:] &= self.usual[:-1]
-        return self.records.some(both).table(self.beats.rr_ms[both])
-
-    @cached_property
-    def plausible_rr_ms(self) -> Array:
-        """Intervals between all beats, implausible ones NaN: (N, beats − 1)."""
-        low, high = FEATURES["rr_ms"].plausible
-        return np.where((self.rr_ms >= low) & (self.rr_ms <= high), self.rr_ms, np.nan)
-
-    @cached_property
-    def rr_statistics(self) -> RowStatistics:
-        """Of the RR intervals that are plausible: each (N,)."""
-        return row_statistics(self.plausible_rr_ms)
-
-    @cached_property
-    def lone_p(self) -> Array:
-        """Samples of P waves that no QRS follows: (N, waves)."""
-        at = [d.lone_p[-1, :, 1] for d in self.delineations]
-        at = [a[np.isfinite(a)] for a in at]
-        of = np.repeat(np.arange(self.n_records), [len(a) for a in at])
-        return Ragged(of, self.n_records).table(np.concatenate(at))
-
-    @cached_property
-    def all_p(self) -> Array:
-        """Samples of all P waves, followed by a QRS or not, in the order of time: (N, waves)."""
-        at = self.records.table(self.marks[0, :, 0, 1])
-        return np.sort(np.concatenate([at, self.lone_p], axis=1), axis=1)
+    def intervals(self) -> Intervals:
+        """RR and NN intervals, and the times of P waves."""
+        return Intervals(self.records, self.beats, self.marks[0], self.delineations)
 
     @cached_property
     def correlation_statistics(self) -> RowStatistics:
@@ -299,10 +247,4 @@ def _believed(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 _LIMITS = tuple(
     np.array([FEATURES[q].plausible[side] for q in QUANTITIES])[:, None, None, None] for side in (0, 1)
 )
-_AMPLITUDE = np.array([q in AMPLITUDES for q in QUANTITIES])[:, None, None]
-_PLACE = np.array(
-    [0 if q[:2] in ("pr", "p_") else 2 if q[:2] in ("qt", "t_", "tp", "be") else 1 for q in QUANTITIES]
-)
-"""Which wave a quantity needs: 0 P, 1 QRS, 2 T."""
-_ABSENT = np.array([Reason.NO_P, Reason.NO_QRS, Reason.NO_T], np.uint8)[_PLACE][:, None, None]
 assert set(INTERVALS) | set(AMPLITUDES) <= set(FEATURES)

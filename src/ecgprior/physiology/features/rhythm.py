@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .entry import Feature
+from .intervals import PLAUSIBLE_RR_MS
 from .reasons import Reason
 from .statistics import row_median, row_sd, row_statistics
 
@@ -29,18 +30,18 @@ _NEAR_MS = 30.0
 
 
 def _rr(m: Measured, which: str) -> Array:
-    return np.asarray(getattr(m.rr_statistics, which))
+    return np.asarray(getattr(m.intervals.rr_statistics, which))
 
 
 def _short_share(m: Measured) -> Array:
-    rr = m.plausible_rr_ms
-    return _part(rr < 0.8 * m.rr_statistics.median[:, None], np.isfinite(rr))
+    rr = m.intervals.plausible_rr_ms
+    return _part(rr < 0.8 * m.intervals.rr_statistics.median[:, None], np.isfinite(rr))
 
 
 def _successive(m: Measured) -> Array:
     """Differences of NN intervals that follow each other, three usual beats in a row: (N, beats − 2); else NaN."""
     usual = m.records.table(m.usual, False)
-    return np.where(usual[:, 2:] & usual[:, 1:-1] & usual[:, :-2], np.diff(m.rr_ms), np.nan)
+    return np.where(usual[:, 2:] & usual[:, 1:-1] & usual[:, :-2], np.diff(m.intervals.rr_ms), np.nan)
 
 
 def _rmssd(m: Measured) -> Array:
@@ -118,17 +119,17 @@ def _p_presence(m: Measured) -> Array:
 
 
 def _lone_p_share(m: Measured) -> Array:
-    n = np.isfinite(m.all_p).sum(axis=1)
-    return np.where(n > 0, np.isfinite(m.lone_p).sum(axis=1) / np.maximum(n, 1), np.nan)
+    n = np.isfinite(m.intervals.all_p).sum(axis=1)
+    return np.where(n > 0, np.isfinite(m.intervals.lone_p).sum(axis=1) / np.maximum(n, 1), np.nan)
 
 
 def _pp_ms(m: Measured) -> Array:
-    return row_median(np.diff(m.all_p)) * 1000 / m.fs
+    return row_median(np.diff(m.intervals.all_p)) * 1000 / m.fs
 
 
 def _dissociation(m: Measured) -> Array:
     """1 = atria and ventricles are each regular and the time from P to the next QRS wanders."""
-    p, r = m.all_p, np.sort(m.records.table(m.marks[0, :, 1, 0]))
+    p, r = m.intervals.all_p, np.sort(m.records.table(m.marks[0, :, 1, 0]))
     n_p, n_r = (np.isfinite(a).sum(axis=1) for a in (p, r))
     known = (n_p >= 5) & (n_r >= 5)
     if not known.any():
@@ -152,7 +153,7 @@ def _spread(x: Array) -> Array:
     return np.where(some, found.iqr / np.where(some, found.median, 1), np.inf)
 
 
-_RR_MS = (150.0, 10_000.0)
+_RR_MS = PLAUSIBLE_RR_MS
 _FEW = Reason.FEW_BEATS
 
 ENTRIES = (
@@ -194,12 +195,12 @@ ENTRIES = (
         "rr_sample_entropy", "1",
         "Sample entropy of the NN intervals (first 1,000), m = 1, r = 0.2 SD; at least 8 intervals.",
         "Richman & Moorman 2000, Am J Physiol 278:H2039", (0, 10), "rhythm",
-        lambda m: sample_entropy(m.nn_ms), otherwise=_FEW,
+        lambda m: sample_entropy(m.intervals.nn_ms), otherwise=_FEW,
     ),
     Feature(
         "rr_cosen", "1", "Coefficient of sample entropy of the NN intervals, for records as short as 10 s; at least 8 intervals.",
         "Lake & Moorman 2011, Am J Physiol 300:H319", (-10, 5), "rhythm",
-        lambda m: coefficient_of_sample_entropy(m.nn_ms), otherwise=_FEW,
+        lambda m: coefficient_of_sample_entropy(m.intervals.nn_ms), otherwise=_FEW,
     ),
     Feature(
         "ectopic_share", "1",

@@ -90,6 +90,7 @@ def _quantile(ordered: Array, count: NDArray[np.int64], q: float) -> Array:
     places = q * np.maximum(count - 1, 0)
     lower = places.astype(np.int64)
     upper = np.minimum(lower + 1, np.maximum(count - 1, 0))
-    take = lambda at: np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0]  # noqa: E731
+    starts = np.arange(0, ordered.size, n).reshape(count.shape)
+    take = lambda at: ordered.take(starts + at)  # noqa: E731
     first = take(lower)
     return first + (places - lower).astype(ordered.dtype) * (take(upper) - first)
