@@ -35,9 +35,12 @@ class Batch:
     other : Batch or None
         A window of another record of each patient, for objectives that need ``"same_patient"``.
     columns : dict of str to Tensor, (B, …)
-        What an objective named in ``needs``: ``"features"`` (B, F), NaN = not measurable; for ``"waves"`` the
-        class of each sample, ``waves`` int8 (B, L, T), 0 none, 1 P, 2 QRS, 3 T, −1 unknown, and ``simulated``
-        bool (B,). Of these ``waves`` goes with the signal: what moves time moves it too.
+        What an objective named in ``needs``: ``"features"`` (B, F), NaN = not measurable; ``"fiducials"``
+        float32 (B, K, 3, 3), of each beat P, QRS, T × onset, peak, offset over all leads, in samples of the
+        window, NaN = absent or outside; for ``"waves"`` the class of each sample, ``waves`` int8 (B, L, T),
+        0 none, 1 P, 2 QRS, 3 T, −1 unknown, and ``simulated`` bool (B,). Of these ``waves`` goes with the signal:
+        what moves time moves it too. ``fiducials`` are those of the window as it was cut, and only a crop moves
+        them: what reads them comes before what changes time.
     fs : float or None
         Sampling rate in Hz; None = not said (augmentations that speak of Hz or seconds then refuse).
     leads : tuple of str, (L,)

@@ -5,7 +5,7 @@ import pytest
 from ecgprior.encoders._build import build_encoder
 from ecgprior.errors import ColumnMissing, CorpusError, RecipeError
 from ecgprior.objectives.base import Objective
-from ecgprior.training.needs import check_requires, columns_for, labels_for, long_enough
+from ecgprior.training.needs import check_requires, column_names, columns_for, labels_for, long_enough
 
 
 class Wants(Objective):
@@ -55,17 +55,37 @@ def test_features_come_in_the_order_of_the_corpus(corpus, names, monkeypatch):
     assert values[3, 0] == 3.0 and np.isnan(np.delete(values[:, 0], 3)).all()
 
 
-class WantsWaves(Objective):
-    needs = frozenset({"fiducials"})
+class WantsMarks(Objective):
+    needs = frozenset({"annotations"})
 
 
 def test_of_many_rows_a_window_none_is_picked(corpus, names, monkeypatch):
-    """A record's first P wave is not its fiducials."""
-    window = {"record": [names[0]] * 3, "start": [0] * 3, "stop": [400] * 3, "wave": ["P", "QRS", "T"]}
-    given = pl.DataFrame(window | {"onset": [1.0, 2.0, 3.0]})
+    """A record's first mark is not its marks."""
+    given = pl.DataFrame({"record": [names[0]] * 3, "sample": [1, 2, 3], "symbol": ["(", "p", ")"]})
     monkeypatch.setattr(type(corpus), "side", lambda self, name: given)
-    with pytest.raises(CorpusError, match="needs 'fiducials' as one row a record: expected .* one row a window"):
-        columns_for(WantsWaves, corpus, np.arange(4))
+    with pytest.raises(CorpusError, match="needs 'annotations' as one row a record: expected .* one row a window"):
+        columns_for(WantsMarks, corpus, np.arange(4))
+
+
+class WantsFiducials(Objective):
+    needs = frozenset({"fiducials"})
+
+
+def test_fiducials_are_asked_for_over_all_leads_and_of_the_training_part(corpus, names, monkeypatch):
+    with pytest.raises(ColumnMissing, match=r"needs 'fiducials', and this corpus has none: run `ecgprior features"):
+        columns_for(WantsFiducials, corpus, np.arange(4))
+    given = pl.DataFrame({"record": names[:2], "lead": ["I", None]})
+    monkeypatch.setattr(type(corpus), "side", lambda self, name: given)
+    assert columns_for(WantsFiducials, corpus, np.array([1])) == {}
+    assert column_names(WantsFiducials, corpus) == {}
+    with pytest.raises(ColumnMissing, match="holds nothing for the 1 training records: run `ecgprior features"):
+        columns_for(WantsFiducials, corpus, np.array([0]))
+
+
+def test_names_of_features_are_those_of_the_columns(corpus, names, monkeypatch):
+    given = table(names[:2], [1.0, 2.0])
+    monkeypatch.setattr(type(corpus), "side", lambda self, name: given)
+    assert column_names(Wants, corpus) == {"features": ("rr_ms",)}
 
 
 def test_a_table_that_holds_nothing_for_the_training_part_stops(corpus, names, monkeypatch):

@@ -105,7 +105,7 @@ def test_published_marks_come_first_and_fiducials_stand_for_other_records(marked
 def test_maps_are_cut_where_the_signal_is(marked):
     store = WindowStore(marked, Preprocessing(fs=50), range(4))
     maps = WaveMaps(marked, store)
-    made = Windows(store, np.arange(4), 120, waves=maps)
+    made = Windows(store, np.arange(4), 120, cuts=(maps,))
     batch = made.at(np.array([1, 0]), np.array([10, 4]))
     waves = batch.columns["waves"]
     assert waves.dtype == torch.int8 and waves.shape == batch.signal.shape

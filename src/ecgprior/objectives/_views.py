@@ -112,6 +112,9 @@ def crop(batch: Batch, rng: BatchRandom, samples: int) -> Batch:
     index = start[:, None] + torch.arange(samples, device=start.device)
     leads = index[:, None, :].expand(-1, batch.signal.shape[1], -1)
     moved = {name: batch.columns[name].gather(2, leads) for name in ("waves",) if name in batch.columns}
+    if "fiducials" in batch.columns:
+        marks = batch.columns["fiducials"] - start[:, None, None, None]
+        moved["fiducials"] = marks.masked_fill((marks < 0) | (marks > samples - 1), torch.nan)
     return batch.with_(
         signal=batch.signal.gather(2, leads), valid=batch.valid.gather(1, index), start=batch.start + start,
         columns=batch.columns | moved,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from ..batch import Batch, BatchRandom
 from ..encoders.base import Encoder
 from ..recipe import Part
+
+Names = Mapping[str, tuple[str, ...]]
+NO_NAMES: Names = MappingProxyType({})
 
 
 class Loss(NamedTuple):
@@ -60,18 +64,20 @@ class Objective(nn.Module, ABC):
     ----------
     needs : frozenset of str
         Columns a batch must hold: ``"labels"``, ``"next"``, ``"same_patient"`` (another record), ``"features"`` (one row a record, from the side table
-        of that name), ``"waves"`` (the class of each sample of each lead, from the marks of waves or, where a
-        record has none, from its fiducials).
+        of that name; where it was measured in several windows, the one that overlaps most), ``"fiducials"`` (of
+        each beat, over all leads: P, QRS, T × onset, peak, offset), ``"waves"`` (the class of each sample of each
+        lead, from the marks of waves or, where a record has none, from its fiducials).
     requires : frozenset of str
         What the encoder must offer: ``"token_mask"`` (a TokenEncoder), ``"lead_tokens"`` (a LeadEncoder).
     passes : int
-        Encoder passes a window costs in one step: the budget is counted in these.
+        Encoder passes a window costs in one step: the budget is counted in these. An objective whose settings
+        decide it sets its own.
     """
 
     Config: ClassVar[type[Part]]
     needs: ClassVar[frozenset[str]] = frozenset()
     requires: ClassVar[frozenset[str]] = frozenset()
-    passes: ClassVar[int] = 1
+    passes: int = 1
 
     def __init__(self, encoder: Encoder, config: Part, labels: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -81,12 +87,19 @@ class Objective(nn.Module, ABC):
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """The loss of this process' part of the batch; contrastive ones gather across processes."""
 
-    def before_training(self, columns: Mapping[str, Tensor]) -> None:
-        """Called once, before the first step of a new run: what must be learnt from the training part as a whole.
+    def before_training(self, columns: Mapping[str, Tensor], names: Names = NO_NAMES) -> None:
+        """Called once, before the first step of a run: what must be learnt from the training part as a whole.
 
         `columns` holds each needed column of all training records, (N, …), NaN = missing; ``"labels"`` is
-        (N, C); ``"waves"`` is not among them. Keep what is learnt in buffers, so that it is saved and resumed.
+        (N, C), ``"features"`` (N, F), or (windows, F) where records were measured in several windows; ``"waves"``
+        and ``"fiducials"`` are not among them. `names` holds what their columns are called – ``"features"``,
+        (F,), ``"labels"``, (C,) – and under ``"rows"`` a name for each row of ``"features"``, or each record.
+        Keep what is learnt in buffers, so that it is saved and resumed.
         """
+
+    def learnt(self) -> dict[str, Any]:
+        """JSON values that tell what :meth:`before_training` learnt: kept in the checkpoint's provenance."""
+        return {}
 
     def head(self) -> nn.Module | None:
         """The module from pooled embedding (B, D) to label logits (B, C) that a checkpoint keeps, or None."""

@@ -22,7 +22,7 @@ from ..errors import RecipeError, ShapeError
 from ..recipe import Part
 from ._distributed import n_processes, total
 from ._views import Augmentations, View, crop
-from .base import Loss, Objective
+from .base import NO_NAMES, Loss, Names, Objective
 
 
 class Supervised(Objective):
@@ -83,7 +83,7 @@ class Supervised(Objective):
             weight = torch.tensor(config.positive_weight)
         self.register_buffer("positive_weight", weight)
 
-    def before_training(self, columns: Mapping[str, Tensor]) -> None:
+    def before_training(self, columns: Mapping[str, Tensor], names: Names = NO_NAMES) -> None:
         """Count positives and negatives for ``positive_weight = "balanced"``."""
         if self.config.positive_weight == "balanced":
             positives = (columns["labels"] == 1).sum(0)

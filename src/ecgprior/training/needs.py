@@ -11,6 +11,8 @@ from ..encoders.base import Encoder, LeadEncoder, TokenEncoder
 from ..errors import ColumnMissing, CorpusError, LeadMissing, RecipeError, nearest
 from ..objectives.base import Objective
 from ..record.record import LEADS
+from .features import feature_columns
+from .fiducials import global_fiducials
 from .waves import absent, wave_marks
 
 _MADE_BY = {
@@ -18,6 +20,7 @@ _MADE_BY = {
     "fiducials": "ecgprior features",
     "annotations": "ecgprior prepare",
 }
+_CUT = {"labels", "next", "same_patient", "waves", "fiducials"}
 _INTERFACES: tuple[tuple[str, type[Encoder], str, str], ...] = (
     ("token_mask", TokenEncoder, "masks tokens: expected an encoder with a token interface", "transformer"),
     (
@@ -126,7 +129,7 @@ def columns_for(
     -------
     dict of str to ndarray, float32, (len(corpus), F)
         Every numeric column of the table, in its order; of a record with several windows, the first. ``"waves"``
-        is only checked here: its maps are cut with the windows (:class:`~ecgprior.training.waves.WaveMaps`).
+        and ``"fiducials"`` are only checked here: they are cut with the windows.
 
     Raises
     ------
@@ -147,6 +150,15 @@ def columns_for(
             raise ColumnMissing(
                 f"objective '{_stem(objective)}' needs '{name}', and this corpus has none: run `{command}`"
             )
+        nothing = (
+            f"objective '{_stem(objective)}' needs '{name}', which holds nothing for the {len(rows)} training "
+            f"records: run `{command}` again"
+        )
+        if name == "fiducials":
+            marks, records = global_fiducials(corpus), corpus.index["record"].gather(rows)
+            if marks is None or not marks["record"].is_in(records.implode()).any():
+                raise ColumnMissing(nothing)
+            continue
         if table.select(c for c in ("record", "start", "stop") if c in table.columns).is_duplicated().any():
             raise CorpusError(
                 f"objective '{_stem(objective)}' needs '{name}' as one row a record: expected a table with one row a "
@@ -154,16 +166,19 @@ def columns_for(
             )
         values = _by_record(corpus, table)
         if not np.isfinite(values[rows]).any():
-            raise ColumnMissing(
-                f"objective '{_stem(objective)}' needs '{name}', which holds nothing for the {len(rows)} training "
-                f"records: run `{command}` again"
-            )
+            raise ColumnMissing(nothing)
         columns[name] = values
     return columns
 
 
+def column_names(objective: type[Objective], corpus: Corpus) -> dict[str, tuple[str, ...]]:
+    """What the columns of the side tables are called that :func:`columns_for` gives."""
+    tables = {name: corpus.side(name) for name in sorted(objective.needs - _CUT)}
+    return {name: feature_columns(table) for name, table in tables.items() if table is not None}
+
+
 def _by_record(corpus: Corpus, table: pl.DataFrame) -> NDArray[np.float32]:
-    numeric = [c for c, kind in table.schema.items() if kind.is_numeric() and c not in {"start", "stop"}]
+    numeric = feature_columns(table)
     first = table.unique("record", keep="first", maintain_order=True).select("record", *numeric)
     joined = corpus.index.select("record").join(first, on="record", how="left", maintain_order="left")
     return joined.select(pl.col(numeric).cast(pl.Float32).fill_null(np.nan)).to_numpy().astype(np.float32)

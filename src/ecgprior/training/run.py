@@ -17,14 +17,17 @@ from torch import Tensor
 from .. import lookup
 from ..corpus.catalog import credits
 from ..corpus.shards import Corpus
+from ..corpus.tables import about_table
 from ..encoders._build import build_encoder, n_parameters
 from ..encoders._load import load, save_checkpoint
 from ..errors import CheckpointError, ColumnMissing, CorpusError, RecipeError, TrainingStopped, where
 from ..objectives.base import Objective
 from ..provenance import digest_pairs, provenance, sha256, write_json
 from ..recipe import to_plain
+from .features import FeatureCuts, several_windows
+from .fiducials import FiducialCuts
 from .log import RunLog
-from .needs import check_requires, columns_for, labels_for, long_enough
+from .needs import check_requires, column_names, columns_for, labels_for, long_enough
 from .pairs import patient_windows, several_records
 from .plan import PretrainRecipe
 from .processes import Processes
@@ -32,7 +35,7 @@ from .state import has_state, load_state, optimiser_tensors, remove_state, resto
 from .step import Stepper
 from .validate import validation_score
 from .waves import WaveMaps, marks_digest
-from .windows import Progress, Windows, WindowStore
+from .windows import Progress, SampleColumns, Windows, WindowStore
 
 Labels = tuple[tuple[str, ...], NDArray[np.float32]]
 
@@ -91,9 +94,12 @@ class Run:
     def _marks(self) -> dict[str, str]:
         """What an objective learns from that the corpus' digest does not hold; empty for most."""
         kind: Any = lookup.method("objectives", self.recipe.objective["name"], Objective)
-        if "waves" not in kind.needs:
-            return {}
-        return {"waves": marks_digest(self.corpus, [*self.train_rows.tolist(), *self.validation_rows.tolist()])}
+        tables = {name: about_table(self.corpus.path, name) for name in ("features", "fiducials") if name in kind.needs}
+        found = {name: str(about.get("sha256")) for name, about in tables.items() if about is not None}
+        if "waves" in kind.needs:
+            rows = [*self.train_rows.tolist(), *self.validation_rows.tolist()]
+            found["waves"] = marks_digest(self.corpus, rows)
+        return found
 
     def claim(self, identity: dict[str, Any], resume: bool, here: Processes) -> Path | None:
         """Make the run folder, or find this very run in it; the checkpoint when that one is done.
@@ -138,15 +144,12 @@ class Run:
         self.objective: Objective = kind(encoder, kind.Config.check(recipe.settings("objective")), names)
         self.store = self._store(store)
         positions = self._usable(kind, self.train_rows)
-        self.waves = self._waves(kind, positions)
+        self.cuts = self._cuts(kind, positions)
         self.windows = self._windows(kind, positions, matrix, columns)
         self.look = None
         if len(self.validation_rows) and recipe.validate_every:
             self.look = self._windows(kind, self._usable(kind, self.validation_rows), matrix, columns)
-        whole = {name: torch.from_numpy(values[self.train_rows]) for name, values in columns.items()}
-        if matrix is not None:
-            whole["labels"] = torch.from_numpy(matrix[self.train_rows])
-        self.objective.before_training(whole)
+        self.objective.before_training(*self._whole(kind, names, matrix, columns))
         self.objective.to(here.device, torch.float64 if recipe.precision == "float64" else torch.float32)
         if recipe.compile:
             self.objective.encoder.compile()
@@ -189,12 +192,40 @@ class Run:
             labels=None if matrix is None else matrix[rows],
             columns={name: values[rows] for name, values in columns.items()},
             two="next" in kind.needs,
-            waves=self.waves,
+            cuts=self.cuts,
         )
 
-    def _waves(self, kind: type[Objective], positions: NDArray[np.int64]) -> WaveMaps | None:
-        if "waves" not in kind.needs:
-            return None
+    def _whole(
+        self,
+        kind: type[Objective],
+        labels: tuple[str, ...],
+        matrix: NDArray[np.float32] | None,
+        columns: dict[str, NDArray[np.float32]],
+    ) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
+        """The columns of the training part as a whole, and names."""
+        whole = {name: torch.from_numpy(values[self.train_rows]) for name, values in columns.items()}
+        names = column_names(kind, self.corpus)
+        names["rows"] = tuple(self.corpus.index["record"].gather(self.train_rows))
+        for cut in self.cuts:
+            if isinstance(cut, FeatureCuts):
+                values, names["rows"] = cut.of(self.store.positions(self.train_rows))
+                whole["features"] = torch.from_numpy(values)
+        if matrix is not None:
+            whole["labels"], names["labels"] = torch.from_numpy(matrix[self.train_rows]), labels
+        return whole, names
+
+    def _cuts(self, kind: type[Objective], positions: NDArray[np.int64]) -> tuple[SampleColumns, ...]:
+        """What is cut with the windows."""
+        found: list[SampleColumns] = []
+        if "waves" in kind.needs:
+            found.append(self._waves(positions))
+        if "fiducials" in kind.needs:
+            found.append(FiducialCuts(self.corpus, self.store))
+        if "features" in kind.needs and several_windows(self.corpus):
+            found.append(FeatureCuts(self.corpus, self.store))
+        return tuple(found)
+
+    def _waves(self, positions: NDArray[np.int64]) -> WaveMaps:
         maps = WaveMaps(self.corpus, self.store)
         if not maps.known(positions):
             raise ColumnMissing(
@@ -291,6 +322,8 @@ class Run:
         kept = self.best.step or self.recipe.steps
         sources = credits(self.corpus.index["source"].gather(self.train_rows).to_list())
         said = {**provenance(), **identity, "facts": self.facts, "sources": sources}
+        if learnt := objective.learnt():
+            said["learnt"] = learnt
         metrics = {
             "steps": self.done,
             "kept_step": kept,

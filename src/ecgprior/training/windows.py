@@ -135,7 +135,7 @@ class WindowStore:
 
 
 class SampleColumns(Protocol):
-    """What can be cut at the same places as the signal: :class:`~ecgprior.training.waves.WaveMaps`."""
+    """What can be cut at the same places as the signal: maps of waves, fiducials, features of windows."""
 
     def cut(
         self, positions: NDArray[np.int64], starts: NDArray[np.int64], samples: int
@@ -161,8 +161,8 @@ class Windows:
         What else the objective needs.
     two : bool
         Also give the window right after (``Batch.next``); every record must then hold two.
-    waves : SampleColumns or None
-        Columns of one value a sample, cut like the signal.
+    cuts : tuple of SampleColumns
+        Columns that depend on where a window lies; they stand over those of the same name in `columns`.
     """
 
     store: WindowStore
@@ -172,7 +172,7 @@ class Windows:
     labels: NDArray[np.float32] | None = None
     columns: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     two: bool = False
-    waves: SampleColumns | None = None
+    cuts: tuple[SampleColumns, ...] = ()
 
     @property
     def n_records(self) -> int:
@@ -206,8 +206,8 @@ class Windows:
     def _collate(self, positions: NDArray[np.int64], starts: NDArray[np.int64]) -> Batch:
         signal, valid = self.store.cut(positions, starts, self.samples)
         columns = {name: torch.from_numpy(column[positions]) for name, column in self.columns.items()}
-        if self.waves is not None:
-            columns |= self.waves.cut(positions, starts, self.samples)
+        for other in self.cuts:
+            columns |= other.cut(positions, starts, self.samples)
         return Batch(
             signal=torch.from_numpy(signal),
             lead_mask=torch.from_numpy(self.store.lead_mask[positions]),
