@@ -1,0 +1,89 @@
+"""A whole PhysioCLR run over a corpus with measured tables: pairs from the training part, resumed bit for bit."""
+
+import json
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+from safetensors.torch import load_file
+
+from ecgprior.corpus.shards import Corpus
+from ecgprior.corpus.tables import KINDS, write_table
+from ecgprior.errors import ColumnMissing
+from ecgprior.training.fit import fit
+from ecgprior.training.log import read_log
+
+NAMES = ("rr_ms", "pr_ms", "qrs_ms", "beat_qtc_ms", "r_amplitude_mv")
+OBJECTIVE = {"name": "physioclr", "regression_weight": 0.1, "pairs": {"positives": 0.2}}
+
+
+@pytest.fixture(scope="module")
+def measured(corpus, tmp_path_factory):
+    """The corpus with features and fiducials, measured in windows of a second."""
+    root = tmp_path_factory.mktemp("measured") / "corpus"
+    shutil.copytree(corpus.path, root)
+    rng = np.random.default_rng(0)
+    windows = [
+        (name, start, start + 100)
+        for name, n in zip(corpus.index["record"], corpus.index["n_samples"])
+        for start in range(0, n - 99, 100)
+    ]
+    keys = pl.DataFrame(windows, schema=["record", "start", "stop"], orient="row")
+    values = rng.normal(size=(len(windows), len(NAMES)))
+    values[rng.uniform(size=values.shape) < 0.1] = np.nan
+    write_table(
+        root, "features", keys.hstack(pl.DataFrame(values, schema=list(NAMES), orient="row")), corpus.digest
+    )
+    rows = [
+        (*window, None, 0, wave, window[1] + at - 4.0, window[1] + at * 1.0, window[1] + at + 4.0)
+        for window in windows
+        for wave, at in (("P", 20), ("QRS", 40), ("T", 70))
+    ]
+    write_table(
+        root, "fiducials", pl.DataFrame(rows, schema=KINDS["fiducials"].columns, orient="row"), corpus.digest
+    )
+    return Corpus(root)
+
+
+class Killed(Exception):
+    pass
+
+
+def weights(checkpoint):
+    return load_file(next(checkpoint.glob("*.safetensors")))
+
+
+def test_it_runs_says_what_it_learnt_and_is_resumed_bit_for_bit(measured, recipe, tmp_path):
+    values = recipe(OBJECTIVE, seconds=1.0, steps=4, save_every=2)
+    whole = fit(values, measured, tmp_path / "whole")
+    steps = [line for line in read_log(tmp_path / "whole" / "log.jsonl") if line["event"] == "step"]
+    assert {"contrast", "positives", "skipped", "rank", "global", "peak", "regression"} <= set(steps[-1])
+    identity = json.loads((tmp_path / "whole" / "run.json").read_text())["identity"]
+    assert {"features", "fiducials"} <= set(identity)
+    text = "".join(path.read_text() for path in whole.glob("*.json"))
+    assert '"learnt"' in text and '"delta"' in text
+
+    def stop(done, total, said):
+        if said.startswith("loss") and done == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(values, measured, tmp_path / "cut", progress=stop)
+    resumed = fit(values, measured, tmp_path / "cut")
+    one, other = weights(whole), weights(resumed)
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("name", ["physioclr", "physio_regression"])
+def test_a_corpus_without_features_names_the_command(corpus, recipe, tmp_path, name):
+    with pytest.raises(
+        ColumnMissing, match=r"needs 'features', and this corpus has none: run `ecgprior features"
+    ):
+        fit(recipe({"name": name}, seconds=1.0), corpus, tmp_path / "run")
+
+
+def test_regression_runs(measured, recipe, tmp_path):
+    fit(recipe({"name": "physio_regression"}, seconds=1.0, steps=2), measured, tmp_path / "run")
+    steps = [line for line in read_log(tmp_path / "run" / "log.jsonl") if line["event"] == "step"]
+    assert {"regression", "r2"} <= set(steps[-1])
