@@ -93,3 +93,13 @@ def test_any_rate_is_brought_to_250_hz_and_back(fs):
     at = np.arange(trace.signal.shape[1]) * (trace.fs / 250) / fs  # the time of each sample
     inside = (at > 0.2) & (at < seconds - 0.2)
     np.testing.assert_allclose(trace.signal[0, inside], np.sin(2 * np.pi * 2 * at[inside]), atol=0.02)
+
+
+def test_an_amplifier_at_its_rail_is_a_gap():
+    signal = np.zeros((2, 2500), np.float32)
+    signal[:, ::50] = 1.0
+    signal[0, 1000:1300] = 10.0
+    signal[1, 1000:1300] = 2.0  # a plateau that a heart can have
+    missing = trace_of(signal, 250).missing
+    assert missing is not None and missing[0, 996:1304].all() and missing[0].sum() < 320
+    assert not missing[1].any()

@@ -23,6 +23,7 @@ _HOP = 2048
 _MULTIPLE = 32  # the network takes multiples of so many samples
 _ROWS = 48  # leads × windows of one call: what a cache of a few MB holds
 _FLAT_MV = 0.01  # a lead with a smaller range was not recorded
+_RAIL_MV = 4.0
 _CLIP_MV = 20.0  # no heart reaches this; from here on float32 and filters lose the rest of the trace
 
 Network = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.float32]]
@@ -52,8 +53,8 @@ class Trace:
 
 
 def trace_of(signal: NDArray[np.float32], fs: float) -> Trace:
-    """The trace of (L, T) millivolts at `fs` between 40 and 20,000 Hz; NaN and infinite samples are gaps."""
-    finite = np.isfinite(signal)
+    """The trace of (L, T) millivolts at `fs` between 40 and 20,000 Hz; NaN, infinite samples and rails are gaps."""
+    finite = np.isfinite(signal) & ~_at_rail(signal, fs)
     whole = bool(finite.all())
     if not whole:
         signal = np.where(finite, signal, np.float32(np.nan))
@@ -69,6 +70,19 @@ def trace_of(signal: NDArray[np.float32], fs: float) -> Trace:
     if missing is not None:
         lead_mask &= ~missing.all(axis=1)
     return Trace(at_250, lead_mask, missing, rate)
+
+
+def _at_rail(signal: NDArray[np.float32], fs: float) -> NDArray[np.bool_]:
+    """Where an amplifier stands at its end: one and the same value, 4 mV or more, for 40 ms; and 20 ms on either side."""
+    rail = np.zeros(signal.shape, bool)
+    for row in np.flatnonzero((np.abs(signal) >= _RAIL_MV).any(axis=1)):
+        lead = signal[row]
+        same = (lead[1:] == lead[:-1]) & (np.abs(lead[1:]) >= _RAIL_MV)
+        edges = np.flatnonzero(np.diff(np.r_[False, same, False]))
+        for start, stop in edges.reshape(-1, 2):
+            if stop - start >= 0.04 * fs:
+                rail[row, max(0, start - round(0.02 * fs)) : stop + 1 + round(0.02 * fs)] = True
+    return rail
 
 
 def probabilities(network: Network, traces: Sequence[Trace]) -> list[NDArray[np.float32]]:
