@@ -29,3 +29,11 @@ def test_an_arm_that_cannot_be_timed_is_said(setting, tmp_path, monkeypatch):
     monkeypatch.setattr(projection, "_step_seconds", lambda recipe, labels: float("nan"))
     text = projection.project(setting, CellStore(tmp_path), setting.cells())
     assert "simclr not foreseen" in text and "nan" not in text and "random-init" in text
+
+
+@pytest.mark.parametrize("name", ["three_kg", "pclr", "cmsc"])
+def test_a_step_is_timed_whatever_windows_it_needs(name):
+    from ecgprior.training.plan import PretrainRecipe
+
+    plan = PretrainRecipe.read(name, ["batch=2", "seconds=3.0", "encoder.size=0.3m"])
+    assert projection._step_seconds(plan, ()) > 0

@@ -76,9 +76,11 @@ def _step_seconds(recipe: Any, labels: tuple[str, ...]) -> float:
         start=torch.zeros(n, dtype=torch.int64),
         patient=torch.arange(n),
         labels=(torch.rand(n, len(names), generator=generator) < 0.5).float() if names else None,
+        fs=plan.fs,
+        leads=tuple(plan.leads),
     )
-    batch = batch.with_(next=batch) if "next" in kind.needs else batch
-    if kind.needs - {"labels", "next"}:
+    batch = batch.with_(next=batch, other=batch)
+    if kind.needs - {"labels", "next", "same_patient"}:
         return float("nan")  # it needs measured columns: nothing to time it on
     for step in range(2):
         started = time.perf_counter()
