@@ -20,12 +20,12 @@ def made(name):
     return lookup.method("augmentations", name, Augmentation)()
 
 
-def batch_of(n_leads=12, dtype=torch.float32, n=6, time=120):
+def batch_of(n_leads=12, dtype=torch.float32, n=6, time=480):
     generator = torch.Generator().manual_seed(n_leads)
     lead_mask = torch.ones(n, n_leads, dtype=torch.bool)
     if n_leads > 1:
         lead_mask[1, 0] = False
-    valid = torch.arange(time) < torch.tensor([time, time, 70, 1, time, time])[:n, None]
+    valid = torch.arange(time) < torch.tensor([time, time, 280, 1, time, time])[:n, None]
     signal = torch.randn(n, n_leads, time, generator=generator, dtype=dtype)
     return Batch(
         signal=signal * (lead_mask[:, :, None] & valid[:, None, :]),
@@ -34,7 +34,7 @@ def batch_of(n_leads=12, dtype=torch.float32, n=6, time=120):
         row=torch.arange(n) + 10,
         start=torch.arange(n) * 7,
         patient=torch.arange(n),
-        columns={"waves": waves_of(n, n_leads, time, generator)},
+        columns={"waves": waves_of(n, n_leads, time, generator), "fiducials": fiducials_of(n, time)},
         fs=100.0,
         leads=LEADS[:n_leads],
     )
@@ -45,6 +45,12 @@ def waves_of(n, n_leads, time, generator):
     classes = torch.arange(-1, 4, dtype=torch.int8).repeat(-(-time // 40))
     shifted = torch.stack([classes.roll(int(k)) for k in torch.randint(0, 5, (n * n_leads,), generator=generator)])
     return shifted.repeat_interleave(8, 1)[:, :time].reshape(n, n_leads, time).contiguous()
+
+
+def fiducials_of(n, time):
+    """Regular beats, each with P, QRS and T: RR 0.6 s at 100 Hz."""
+    beat = torch.tensor([[-16.0, -13, -9], [-4, 0, 4], [12, 20, 28]])
+    return (torch.arange(20.0, time - 30, 60)[:, None, None] + beat).expand(n, -1, 3, 3).clone()
 
 
 def rng_of(batch, step=0):
@@ -65,15 +71,17 @@ def test_shapes_and_types_are_kept_and_the_input_is_left_alone(name, n_leads):
         assert torch.isfinite(view.signal).all()
         waves = view.columns["waves"]
         assert waves.dtype == torch.int8 and waves.shape == view.signal.shape and set(waves.unique().tolist()) <= CLASSES
-        assert torch.equal(batch.columns["waves"], before.columns["waves"])
+        for key, column in before.columns.items():
+            assert torch.equal(batch.columns[key], column)
+            assert view.columns[key].shape == column.shape and view.columns[key].dtype == column.dtype
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_waves_it_does_the_same_or_says_that_it_needs_them(name):
     batch, augmentation = batch_of(), made(name)
     bare = batch.with_(columns={})
-    if "waves" in augmentation.needs:
-        with pytest.raises(ShapeError, match=f"augmentation '{name}'.*column 'waves'"):
+    if augmentation.needs:
+        with pytest.raises(ShapeError, match=f"augmentation '{name}'.*column '{next(iter(augmentation.needs))}'"):
             augmentation(bare, rng_of(bare))
     else:
         view = augmentation(bare, rng_of(bare))
@@ -100,7 +108,7 @@ def test_a_window_is_changed_alike_alone_and_in_a_batch(name):
     for i in range(len(batch)):
         part = Batch(
             *(getattr(batch, key)[i : i + 1] for key in ("signal", "lead_mask", "valid", "row", "start", "patient")),
-            columns={"waves": batch.columns["waves"][i : i + 1]},
+            columns={key: column[i : i + 1] for key, column in batch.columns.items()},
             fs=batch.fs,
             leads=batch.leads,
         )
