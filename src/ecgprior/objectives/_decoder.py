@@ -4,8 +4,8 @@ Three convolutions over tokens of any encoder; the last gives the samples of eac
 the input's length, whatever the stride (PhysioCLR's release up-samples by 4 only, which cannot). What follows the
 last whole token is decoded from a copy of it.
 
-**Source** – PhysioCLR (arXiv 2509.08116); kernel 3 and width 256 are ours (0.94 M parameters at 768 × 16 × 12; 0.92 M
-in the release).
+**Source** – PhysioCLR (arXiv 2509.08116); kernel 3 and a third of the encoder's width are ours (0.94 M parameters beside
+the paper's encoder; 0.92 M in the release).
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ class Decoder(nn.Module):
     ----------
     encoder : Encoder
         Whose tokens are decoded; it is not kept.
-    hidden : int
+    hidden : int, default 0
+        Width; 0 = a third of the encoder's.
     """
 
-    def __init__(self, encoder: Encoder, hidden: int = 256) -> None:
+    def __init__(self, encoder: Encoder, hidden: int = 0) -> None:
         super().__init__()
         self.rows = int(getattr(encoder, "token_rows", 1))
         self.stride, self.n_leads = _stride(encoder, self.rows), len(encoder.leads)
+        hidden = hidden or -(-encoder.dim // 3)
         widths = (encoder.dim, hidden, hidden, self.n_leads * self.stride)
         self.layers = nn.ModuleList(nn.Conv1d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
 

@@ -93,7 +93,8 @@ class PhysioCLR(Objective):
         contrast_weight, global_weight, peak_weight : float, default 1, 0.2 and 0.1
         peak_ms : three floats, default 40, 50 and 80
             Half width of the windows around the peaks of P, R and T.
-        decoder_hidden : int, default 256
+        decoder_hidden : int, default 0
+            Width of the decoder; 0 = a third of the encoder's dim.
         regression_weight : float, default 0
             Of the features' prediction from the anchor.
         targets : table
@@ -120,7 +121,7 @@ class PhysioCLR(Objective):
         global_weight: float = Field(0.2, ge=0)
         peak_weight: float = Field(0.1, ge=0)
         peak_ms: tuple[float, float, float] = (40.0, 50.0, 80.0)
-        decoder_hidden: int = Field(256, ge=1)
+        decoder_hidden: int = Field(0, ge=0)
         regression_weight: float = Field(0.0, ge=0)
         targets: TargetSettings = Field(default_factory=lambda: TargetSettings.check({}))
 
