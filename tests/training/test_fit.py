@@ -299,3 +299,11 @@ def test_a_folder_that_cannot_be_made_is_said_so(corpus, recipe, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingStopped, match="expected one that can be written"):
         fit(recipe(), corpus, tmp_path / "file" / "run")
+
+
+def test_another_encoder_by_name_is_enough(corpus, recipe, tmp_path):
+    values = recipe({"name": "simclr", "temperature": 0.5}, encoder={"name": "s4d", "size": "0.2m"}, steps=12)
+    checkpoint = fit(values, corpus, tmp_path / "run")
+    losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl") if line["event"] == "step"]
+    assert np.isfinite(losses).all() and np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert load(checkpoint).embed(corpus.record(0)).shape == (1, 128)
