@@ -65,8 +65,9 @@ def test_flat_names_every_leaf(values):
 @pytest.mark.parametrize("name", recipe_names("benchmark"))
 def test_recipes_of_the_package_resolve(name):
     recipe = BenchmarkRecipe.read(name, ["pretrain.steps=7"])
-    assert {arm.recipe(0).steps for arm in resolve_arms(recipe) if "steps" not in arm.arm.set} == {7}
-    assert {"random-init", "supervised", "simclr"} <= {arm.name for arm in recipe.arms}
+    encoders = [arm for arm in resolve_arms(recipe) if arm.arm.features is None]
+    assert {arm.recipe(0).steps for arm in encoders if "steps" not in arm.arm.set} == {7}
+    assert "random-init" in {arm.name for arm in recipe.arms}
 
 
 def test_the_panel_is_the_one_agreed():

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import CorpusError, where
 from ..provenance import code_digest, digest_json, version, write_json
 from .cells import FORMAT, CellName
+from .feature_arms import MeasuredFeatures, features_digest, measured_features, read_features
 from .folds import PARTS, Folds
 from .metrics import evaluate
 from .plan import BenchmarkRecipe, ResolvedArm
@@ -69,6 +70,11 @@ class Setting:
         return tuple(names), np.concatenate([y for _, y in self.truth.values()], axis=1)
 
     @cached_property
+    def measured(self) -> MeasuredFeatures:
+        """The measured features of the records that are in folds."""
+        return measured_features(self.corpus, self.folds.table["record"])
+
+    @cached_property
     def unlabelled(self) -> list[str]:
         """Records of the unlabelled sources."""
         index = self.corpus.index
@@ -77,12 +83,14 @@ class Setting:
     def key(self, name: CellName) -> dict[str, str]:
         """Digests of all that a cell's numbers depend on, except the signals and the code."""
         tasks = [task.model_dump(mode="json", exclude_defaults=True) for task in self.recipe.tasks]
+        measured = {"features": features_digest(self.corpus) or ""} if self.arm(name).arm.features else {}
         return {
             "arm": self.arm(name).digest,
             "tasks": digest_json(tasks),
             "folds": self.folds.digest,
             "labels": self.folds.label_digest,
             "unlabelled": digest_json(sorted(self.unlabelled)),
+            **measured,
         }
 
     def arm(self, name: CellName) -> ResolvedArm:
@@ -127,14 +135,17 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
         work = setting.work / f"{name}-{digest_json([setting.key(name), corpus.digest])[:12]}"
         work.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
-        model, views = _encoder(setting, name, parts, work, progress)
-        trained = time.perf_counter()
-        rows, embedding, chance = _embedded(setting, model, work, progress)
+        if setting.arm(name).arm.features is not None:
+            trained = time.perf_counter()
+            inputs, views, seen = _Inputs(setting.measured.rows, setting.measured.values), 0, None
+        else:
+            model, views = _encoder(setting, name, parts, work, progress)
+            trained = time.perf_counter()
+            inputs = _Inputs(*_embedded(setting, model, work, progress), model.labels)
+            tested = [labelled_rows(corpus, parts, "test", y, task) for task, (_, y) in setting.truth.items()]
+            seen = count_seen(model, corpus, np.unique(np.concatenate(tested)))
         embedded = time.perf_counter()
-        tasks = {
-            task: _task(setting, task, parts, rows, embedding, chance, model.labels) for task in setting.truth
-        }
-        test = np.unique(np.concatenate([labelled_rows(corpus, parts, "test", y, t) for t, (_, y) in setting.truth.items()]))
+        tasks = {task: _task(setting, name, task, parts, inputs) for task in setting.truth}
         finished = time.perf_counter()
         return {
             "format": FORMAT,
@@ -146,7 +157,7 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
             "code": {"ecgprior": version(), "sha256": code_digest()},
             "records": {part: len(records) for part, records in parts.items()},
             "view_passes": views,
-            "test_seen_in_training": count_seen(model, corpus, test),
+            "test_seen_in_training": seen,
             "seconds": {
                 "train": round(trained - started, 2),
                 "embed": round(embedded - trained, 2),
@@ -249,28 +260,37 @@ def _embedded(
     return rows, embedding, chance
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """What a cell's readouts are given: rows of the corpus, a vector for each, and a head's probabilities."""
+
+    rows: NDArray[np.int64]
+    x: NDArray[np.floating]
+    chance: NDArray[np.float32] | None = None
+    head: tuple[str, ...] = ()
+
+
 def _task(
-    setting: Setting,
-    task: str,
-    parts: dict[str, list[str]],
-    rows: NDArray[np.int64],
-    embedding: NDArray[np.float32],
-    chance: NDArray[np.float32] | None,
-    head: tuple[str, ...],
+    setting: Setting, name: CellName, task: str, parts: dict[str, list[str]], inputs: _Inputs
 ) -> dict[str, Any]:
     """One task of a cell: the test records and, by each way of reading the encoder out, scores and AUROC."""
     labels, y = setting.truth[task]
     own = {part: labelled_rows(setting.corpus, parts, part, y, task) for part in PARTS}
-    at = {part: np.searchsorted(rows, own[part]) for part in PARTS}
-    x = {part: embedding[at[part]] for part in PARTS}
-    fitted = fit_probe(x["train"], y[own["train"]], x["validation"], y[own["validation"]])
-    truth = y[own["test"]]
-    probe = _readout(truth, fitted.predict(x["test"]), labels)
-    probe |= {"strength": fitted.strength, "chosen_by": fitted.chosen_by}
-    readouts = {"probe": probe}
-    if chance is not None:
-        columns = [head.index(f"{task}/{label}") for label in labels]
-        readouts["head"] = _readout(truth, chance[at["test"]][:, columns], labels)
+    at = {part: np.searchsorted(inputs.rows, own[part]) for part in PARTS}
+    x = {part: inputs.x[at[part]] for part in PARTS}
+    known, truth = {part: y[own[part]] for part in PARTS}, y[own["test"]]
+    readouts: dict[str, dict[str, Any]] = {}
+    kind = setting.arm(name).arm.features
+    if kind is None:
+        fitted = fit_probe(x["train"], known["train"], x["validation"], known["validation"])
+        readouts["probe"] = _readout(truth, fitted.predict(x["test"]), labels)
+        readouts["probe"] |= {"strength": fitted.strength, "chosen_by": fitted.chosen_by}
+    else:
+        probability, facts = read_features(kind, setting.measured.names, x, known, name.seed)
+        readouts["probe" if kind == "linear" else kind] = _readout(truth, probability, labels) | facts
+    if inputs.chance is not None:
+        columns = [inputs.head.index(f"{task}/{label}") for label in labels]
+        readouts["head"] = _readout(truth, inputs.chance[at["test"]][:, columns], labels)
     records = setting.corpus.index["record"].gather(own["test"]).to_list()
     counts = {part: len(own[part]) for part in PARTS}
     return {"labels": list(labels), "n": counts, "records": records, "readouts": readouts}

@@ -136,6 +136,8 @@ def open_setting(
     folder = Path(work) if work is not None else to / "work"
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(recipe, arms, corpus, folds, folder, device)
+    if any(arm.arm.features for arm in arms):
+        _ = setting.measured  # refused now, not after hours
     plain = to_plain(recipe) | {"arms": [{**to_plain(a.arm), "pretrain_values": a.values} for a in arms]}
     present = set(corpus.index["source"])
     manifest = {
@@ -223,7 +225,7 @@ def finished_cell(setting: Setting, store: CellStore, name: CellName) -> dict[st
 
 
 def _and(parts: Sequence[str]) -> str:
-    words = {"arm": "settings of its arm", "unlabelled": "unlabelled records"}
+    words = {"arm": "settings of its arm", "unlabelled": "unlabelled records", "features": "measured features"}
     return " and ".join(words.get(part, part) for part in parts)
 
 

@@ -13,6 +13,7 @@ from ..errors import RecipeError, where
 from ..provenance import digest_json
 from ..recipe import Part, read_recipe
 from ..training.plan import PretrainRecipe
+from .feature_arms import FeatureReadout, settings_of
 from .tasks import Task, check_names
 
 REFERENCE = "random-init"
@@ -20,27 +21,40 @@ REFERENCE = "random-init"
 
 
 class Arm(Part):
-    """One way of getting an encoder.
+    """One way of getting an encoder, or the measured features in its place.
 
     Attributes
     ----------
     name : str
         Also the beginning of its cells' file names.
     pretrain : str
-        A pre-training recipe: its encoder and preprocessing and, unless ``train`` is false, its training.
+        A pre-training recipe: its encoder and preprocessing and, unless ``train`` is false, its training. Empty for an
+        arm on measured features.
     train : bool
         False = the encoder as it is initialised from the seed.
     set : dict
         Values put over the pre-training recipe's, as nested tables.
     control : bool
         Something to compare with, not a method: a report's headline is never about it. ``random-init`` is one.
+    features : "linear", "trees" or None
+        No encoder: the corpus' measured features, read out by a linear probe or by gradient-boosted trees.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    pretrain: str
+    pretrain: str = ""
     train: bool = True
     set: dict[str, Any] = {}
     control: bool = False
+    features: FeatureReadout | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Arm:
+        if bool(self.pretrain) == (self.features is not None):
+            got = f"both, '{self.pretrain}' and '{self.features}'" if self.pretrain else "neither"
+            raise ValueError(f"arm '{self.name}': expected pretrain or features, got {got}")
+        if self.features is not None and (self.set or not self.train):
+            raise ValueError(f"arm '{self.name}': set and train are of arms with an encoder, this one has features")
+        return self
 
 
 class SplitPlan(Part):
@@ -93,7 +107,7 @@ class BenchmarkRecipe(Part):
     split : SplitPlan
     tasks : tuple of Task
     arms : tuple of Arm
-        When none is called ``random-init``, one with the first arm's encoder is put in front.
+        When none is called ``random-init``, one with the encoder of the first arm that has one is put in front.
     against : str
         The arm whose probe all others are compared with, paired.
     pretrain : dict
@@ -132,7 +146,10 @@ class BenchmarkRecipe(Part):
         recipe = cls.check(dict(values))
         check_names(recipe.tasks)
         if REFERENCE not in (names := [arm.name for arm in recipe.arms]):
-            first = recipe.arms[0].model_copy(update={"name": REFERENCE, "train": False})
+            encoders = [arm for arm in recipe.arms if arm.features is None]
+            if not encoders:
+                raise RecipeError("recipe key 'arms': expected at least one with pretrain, got features only")
+            first = encoders[0].model_copy(update={"name": REFERENCE, "train": False})
             recipe = recipe.model_copy(update={"arms": (first, *recipe.arms)})
         for what, found in (("arms", names), ("seeds", [str(s) for s in recipe.seeds])):
             if twice := sorted({n for n in found if found.count(n) > 1}):
@@ -160,7 +177,8 @@ class ResolvedArm:
     arm : Arm
     values : dict
         The pre-training recipe as written, with everything that is put over it, less the seed: what a cell's
-        key is made of, so that a default added to the package later does not make finished cells void.
+        key is made of, so that a default added to the package later does not make finished cells void. Of an arm on
+        measured features the settings of its readout.
     """
 
     arm: Arm
@@ -178,6 +196,8 @@ class ResolvedArm:
     @property
     def digest(self) -> str:
         """SHA-256 of everything about the arm that its results depend on."""
+        if self.arm.features is not None:
+            return digest_json({"name": self.name, "features": self.arm.features, "settings": self.values})
         return digest_json({"name": self.name, "train": self.arm.train, "pretrain": self.values})
 
 
@@ -191,6 +211,9 @@ def resolve_arms(recipe: BenchmarkRecipe) -> tuple[ResolvedArm, ...]:
     """
     found = []
     for arm in recipe.arms:
+        if arm.features is not None:
+            found.append(ResolvedArm(arm, settings_of(arm.features)))
+            continue
         with where(f"arm '{arm.name}'"):
             values = merged(merged(read_recipe("pretrain", arm.pretrain), recipe.pretrain), arm.set)
         values.pop("seed", None)

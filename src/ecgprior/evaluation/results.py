@@ -36,7 +36,7 @@ class Tables:
     Attributes
     ----------
     summary : polars.DataFrame
-        One row a system and scope: arm, readout (``probe`` or ``head``), scope (a task, ``all tasks`` or ``without
+        One row a system and scope: arm, readout (``probe``, ``head`` or ``trees``), scope (a task, ``all tasks`` or ``without
         <task>``), auroc, low, high, difference, difference_low, difference_high (against the probe of the recipe's ``against``;
         null for itself), auprc, f_max, brier, ece (tasks only), seeds, folds.
     labels : polars.DataFrame
@@ -104,7 +104,7 @@ def _whole_seeds(setting: Setting, cells: Iterable[CellName]) -> dict[str, list[
 def _readouts(cells: Mapping[CellName, dict[str, Any]], arm: str) -> list[str]:
     first = next(cell for name, cell in cells.items() if name.arm == arm)
     kinds = next(iter(first["tasks"].values()))["readouts"]
-    return [kind for kind in ("head", "probe") if kind in kinds]
+    return [kind for kind in ("head", "probe", "trees") if kind in kinds]
 
 
 def _cell_row(setting: Setting, name: CellName, cell: dict[str, Any]) -> tuple[Any, ...]:

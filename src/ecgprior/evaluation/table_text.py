@@ -56,7 +56,10 @@ def _systems(summary: pl.DataFrame) -> list[tuple[str, str]]:
 
 
 def _name(arm: str, readout: str) -> str:
-    return f"{arm} ({'its own head' if readout == 'head' else 'linear probe'})"
+    return f"{arm} ({_READOUTS[readout]})"
+
+
+_READOUTS = {"head": "its own head", "probe": "linear probe", "trees": "boosted trees"}
 
 
 def _spread(value: float, low: float, high: float, form: str = ".3f") -> str:

@@ -5,7 +5,7 @@ import re
 import polars as pl
 import pytest
 
-from ecgprior.app.report.from_benchmark import report_of
+from ecgprior.app.report.from_benchmark import _arms, _star, report_of
 from ecgprior.app.report.page import render
 from ecgprior.app.report.recordings import examples, label_rows, source_rows
 from ecgprior.errors import CorpusError
@@ -113,3 +113,17 @@ def test_a_mixed_result_headline_does_not_claim(corpus, finished, tmp_path):
     )
     gap = next(d.value for d in report.differences if d.arm == "simclr")
     assert ("cannot be told" in report.headline) == (gap.low <= 0 <= gap.high)
+
+
+def test_an_arm_on_measured_features_is_named_as_such_and_is_no_headline():
+    plain = {"train": True, "control": False, "features": None, "pretrain_values": {"objective": {"name": "simclr"}}}
+    arms = [
+        {"name": "features-trees", **plain, "features": "trees", "pretrain_values": {"max_iter": 200}},
+        {"name": "features-linear", **plain, "features": "linear", "pretrain_values": {}},
+        {"name": "simclr", **plain},
+    ]
+    readouts = {"features-trees": "trees", "features-linear": "probe", "simclr": "probe"}
+    shown = _arms([{"arm": arm, "readout": readout} for arm, readout in readouts.items()], {"arms": arms})
+    assert [arm.name for arm in shown] == ["features-trees/trees", "features-linear", "simclr"]
+    assert "boosted trees on the measured features" in shown[0].text and "linear probe" in shown[1].text
+    assert _star(shown, {"arms": arms}).name == "simclr"

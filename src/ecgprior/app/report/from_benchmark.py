@@ -107,7 +107,10 @@ def _arms(summary: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> tu
     found = []
     for arm in recipe["arms"]:
         title = _TITLES.get(arm["name"], arm["name"])
-        if not arm["train"]:
+        if arm.get("features"):
+            read = "boosted trees" if arm["features"] == "trees" else "a linear probe"
+            text, phrase = f"no encoder: {read} on the measured features", "the measured features alone"
+        elif not arm["train"]:
             text, phrase = "never trained: the control", "a random encoder"
         elif arm["control"]:
             text, phrase = "a control: no weight was trained", f"the control “{title}”"
@@ -115,19 +118,20 @@ def _arms(summary: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> tu
             text, phrase = "trained on the labels of the training part", "supervised features"
         else:
             text, phrase = "self-supervised: sees no label", f"{title} features"
-        found.append(Arm(arm["name"], title, text, phrase))
+        key = f"{arm['name']}/trees" if arm.get("features") == "trees" else arm["name"]
+        found.append(Arm(key, title, text, phrase))
         own = f"{title}, own head"
         found.append(Arm(f"{arm['name']}/head", own, "its trained output instead of a probe", own))
     return tuple(arm for arm in found if arm.name in there)
 
 
 def _supervised(arm: Mapping[str, Any]) -> bool:
-    return arm["pretrain_values"]["objective"]["name"] == "supervised"
+    return arm["pretrain_values"].get("objective", {}).get("name") == "supervised"
 
 
 def _star(arms: Sequence[Arm], recipe: Mapping[str, Any]) -> Arm | None:
     """The arm that the headline is about: the recipe's first self-supervised one, else its first trained one."""
-    trained = [arm for arm in recipe["arms"] if arm["train"] and not arm["control"]]
+    trained = [a for a in recipe["arms"] if a["train"] and not a["control"] and not a.get("features")]
     order = [a["name"] for a in sorted(trained, key=_supervised)]
     return next((arm for name in order for arm in arms if arm.name == name), None)
 
@@ -249,7 +253,7 @@ def _how(recipe: Mapping[str, Any]) -> str:
 def _facts(
     found: Mapping[str, Any], recipe: Mapping[str, Any], corpus: Corpus, test: HeldOut
 ) -> tuple[tuple[str, str], ...]:
-    encoder = recipe["arms"][0]["pretrain_values"]["encoder"]
+    encoder = next(arm["pretrain_values"]["encoder"] for arm in recipe["arms"] if not arm.get("features"))
     seconds = sum(cell["seconds"] for cell in found["cells"])
     return (
         ("Records", f"{len(corpus):,}"),
