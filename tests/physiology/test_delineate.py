@@ -11,7 +11,7 @@ from ecgprior.simulator.simulate import simulate
 QRS = 1
 
 
-def threshold(signal, lead_mask, valid):
+def threshold(signal, lead_mask):
     """QRS where the trace is above 0.3 mV: a network whose answer one can work out by hand."""
     qrs = (signal.reshape(*signal.shape[:2], -1, 2).mean(axis=-1) > 0.3) & lead_mask[:, :, None]
     none = np.zeros(qrs.shape)
@@ -69,10 +69,10 @@ def test_a_day_is_read_in_blocks():
     record, at = ticks(24 * 3600, 100, every_s=0.9)
     longest = 0
 
-    def watched(signal, lead_mask, valid):
+    def watched(signal, lead_mask):
         nonlocal longest
         longest = max(longest, signal.size)
-        return threshold(signal, lead_mask, valid)
+        return threshold(signal, lead_mask)
 
     found = delineate(record, network=watched)
     np.testing.assert_allclose(found.global_[:, QRS, 1], at, atol=0.7)
@@ -82,8 +82,8 @@ def test_a_day_is_read_in_blocks():
 def test_lone_p_waves_of_a_long_record_are_joined(monkeypatch):
     record, at = ticks(100, 250, every_s=1.1)
 
-    def p_waves(signal, lead_mask, valid):
-        return threshold(signal, lead_mask, valid)[:, :, [0, 2, 1, 3]]
+    def p_waves(signal, lead_mask):
+        return threshold(signal, lead_mask)[:, :, [0, 2, 1, 3]]
 
     monkeypatch.setattr(module, "_OVERLAP_S", 3.0)
     monkeypatch.setattr(module, "_BLOCK_S", 17.0)

@@ -17,15 +17,11 @@ METADATA = {
 }
 
 
-def write_model(path, metadata=METADATA, inputs=("signal", "lead_mask", "valid"), n_classes=4):
+def write_model(path, metadata=METADATA, inputs=("signal", "lead_mask"), n_classes=4):
     """A file that gives `n_classes` times the mean of two samples: enough to be run."""
     onnx = pytest.importorskip("onnx")
     helper, kind = onnx.helper, onnx.TensorProto
-    shapes = {
-        "signal": (kind.FLOAT, ["b", "l", "t"]),
-        "lead_mask": (kind.BOOL, ["b", "l"]),
-        "valid": (kind.BOOL, ["b", "t"]),
-    }
+    shapes = {"signal": (kind.FLOAT, ["b", "l", "t"]), "lead_mask": (kind.BOOL, ["b", "l"])}
     given = [helper.make_tensor_value_info(name, *shapes[name]) for name in inputs]
     waves = helper.make_tensor_value_info("waves", kind.FLOAT, ["b", "l", n_classes, "p"])
     axis = helper.make_tensor("axis", kind.INT64, [1], [2])
@@ -46,27 +42,27 @@ def write_model(path, metadata=METADATA, inputs=("signal", "lead_mask", "valid")
 
 def arguments(b=2, n_leads=3, n=64):
     signal = np.random.default_rng(0).standard_normal((b, n_leads, n)).astype(np.float32)
-    return signal, np.ones((b, n_leads), bool), np.ones((b, n), bool)
+    return signal, np.ones((b, n_leads), bool)
 
 
 def test_a_file_is_run_and_says_what_it_is(tmp_path):
     network = WaveNetwork(write_model(tmp_path / "waves.onnx"))
-    signal, mask, valid = arguments()
-    waves = network(signal, mask, valid)
+    signal, mask = arguments()
+    waves = network(signal, mask)
     assert waves.shape == (2, 3, 4, 32) and waves.dtype == np.float32
     np.testing.assert_allclose(waves[:, :, 1], signal.reshape(2, 3, 32, 2).mean(axis=-1), atol=1e-6)
     assert network.metadata["provenance"] == {"recipe": "abc"}
     again = pickle.loads(pickle.dumps(network))
-    np.testing.assert_array_equal(again(signal, mask, valid), waves)
+    np.testing.assert_array_equal(again(signal, mask), waves)
 
 
 def test_shapes_that_do_not_fit_are_refused(tmp_path):
     network = WaveNetwork(write_model(tmp_path / "waves.onnx"))
-    signal, mask, valid = arguments()
+    signal, mask = arguments()
     for wrong in (
-        (signal[0], mask, valid),
-        (signal[:, :, :63], mask, valid[:, :63]),
-        (signal, mask[:, :2], valid),
+        (signal[0], mask),
+        (signal[:, :, :63], mask),
+        (signal, mask[:, :2]),
     ):
         with pytest.raises(ShapeError, match="multiple of 32"):
             network(*wrong)
@@ -107,7 +103,7 @@ def test_metadata_that_are_no_json_are_refused(tmp_path):
 
 
 def test_another_model_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="expected inputs signal, lead_mask, valid"):
+    with pytest.raises(CheckpointError, match="expected inputs signal, lead_mask"):
         WaveNetwork(write_model(tmp_path / "waves.onnx", inputs=("signal",)))
     network = WaveNetwork(write_model(tmp_path / "waves.onnx", n_classes=3))
     with pytest.raises(CheckpointError, match=r"expected waves of \(2, 3, 4, 32\)"):

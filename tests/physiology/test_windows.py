@@ -12,12 +12,11 @@ class Counting:
     def __init__(self):
         self.shapes = []
 
-    def __call__(self, signal, lead_mask, valid):
+    def __call__(self, signal, lead_mask):
         self.shapes.append(signal.shape)
         assert signal.dtype == np.float32 and signal.shape[2] % 32 == 0 and signal.shape[2] <= WINDOW
-        assert lead_mask.shape == signal.shape[:2] and valid.shape == (len(signal), signal.shape[2])
+        assert lead_mask.shape == signal.shape[:2]
         assert np.isfinite(signal).all() and not signal[~lead_mask].any()
-        assert not (signal * ~valid[:, None]).any()
         wide = np.pad(signal, ((0, 0), (0, 0), (10, 10)))
         mean = np.lib.stride_tricks.sliding_window_view(wide, 21, axis=2).mean(axis=-1)[:, :, ::2]
         qrs = 1 / (1 + np.exp(-mean))
@@ -33,7 +32,8 @@ def test_windows_fit_together_without_a_seam(n):
     signal = noise(2, n)
     (found,) = probabilities(Counting(), [trace_of(signal, 250)])
     assert found.shape == (2, 4, n // 2)
-    wide = np.pad(signal, ((0, 0), (10, 10)))
+    held = np.pad(signal, ((0, 0), (0, -n % 32 if n <= WINDOW else n % 2)), mode="edge")
+    wide = np.pad(held, ((0, 0), (10, 10)))
     mean = np.lib.stride_tricks.sliding_window_view(wide, 21, axis=1).mean(axis=-1)[:, ::2][:, : n // 2]
     np.testing.assert_allclose(found[:, 2], 1 / (1 + np.exp(-mean)), atol=1e-5)
 

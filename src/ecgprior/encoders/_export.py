@@ -47,8 +47,8 @@ class _Waves(nn.Module):
         super().__init__()
         self.encoder, self.head, self.n_classes = encoder, head, n_classes
 
-    def forward(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> Tensor:
-        logits = self.head(self.encoder.lead_tokens(signal, lead_mask, valid))  # type: ignore[operator]
+    def forward(self, signal: Tensor, lead_mask: Tensor) -> Tensor:
+        logits = self.head(self.encoder.lead_tokens(signal, lead_mask, None))  # type: ignore[operator]
         moments = logits.unflatten(3, (-1, self.n_classes)).flatten(2, 3)  # (B, L, P · S, C)
         chance = torch.softmax(moments.transpose(2, 3), 2)
         nothing = (torch.arange(self.n_classes, device=chance.device) == 0).to(chance.dtype)[:, None]
@@ -73,8 +73,9 @@ def export_onnx(encoder: Encoder, head: nn.Module | None, metadata: dict[str, An
 def export_waves(encoder: LeadEncoder, head: nn.Module, n_classes: int, metadata: dict[str, Any]) -> bytes:
     """The encoder and its head on lead tokens, in evaluation mode, as the bytes of an ONNX file.
 
-    Inputs as :func:`export_onnx`, but any number of leads in any order; output ``waves`` float32 (B, L, C, moments),
-    probabilities; an absent lead is of the first class.
+    Inputs ``signal`` float32 (B, L, T) and ``lead_mask`` bool (B, L): any number of leads in any order, T a multiple of
+    32 and without padding; output ``waves`` float32 (B, L, C, moments), probabilities; an absent lead is of the first
+    class.
 
     Raises
     ------
@@ -150,21 +151,22 @@ def _exported(
 def _export(model: nn.Module, encoder: Encoder, outputs: dict[str, dict[int, str]], path: Path) -> None:
     weight = next(encoder.parameters())
     n_leads, length = len(encoder.leads), max(encoder.min_samples, round(encoder.fs))
-    inputs = (
+    inputs: tuple[Tensor, ...] = (
         torch.zeros(2, n_leads, length, device=weight.device, dtype=weight.dtype),
         torch.ones(2, n_leads, dtype=torch.bool, device=weight.device),
         torch.ones(2, length, dtype=torch.bool, device=weight.device),
     )
     axes = {"signal": {0: "batch", 2: "time"}, "lead_mask": {0: "batch"}, "valid": {0: "batch", 1: "time"}}
     if "waves" in outputs:
+        inputs = (inputs[0][:, :, : length // 32 * 32], inputs[1])
         axes["signal"][1] = axes["lead_mask"][1] = "lead"
-    axes |= outputs
+    axes = {name: axes[name] for name in ONNX_INPUTS[: len(inputs)]} | outputs
     with _quiet(), torch.no_grad():
         torch.onnx.export(
             model,
             inputs,
             str(path),
-            input_names=list(ONNX_INPUTS),
+            input_names=list(ONNX_INPUTS[: len(inputs)]),
             output_names=list(outputs),
             dynamic_axes=axes,
             opset_version=OPSET,
@@ -180,6 +182,7 @@ def _quiet() -> Iterator[None]:
             (DeprecationWarning, "You are using the legacy TorchScript-based ONNX export"),
             (DeprecationWarning, "The feature will be removed"),
             (UserWarning, "Constant folding - Only steps=1 can be constant folded"),
+            (UserWarning, "Exporting a model to ONNX with a batch_size other than 1"),  # first states go with the batch
         ):
             warnings.filterwarnings("ignore", message=message, category=category)
         yield

@@ -83,16 +83,49 @@ class LeadEncoder(Encoder):
     lead_stride: int
 
     @abstractmethod
-    def lead_tokens(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> Tensor:
-        """Tokens of each lead in its own words: (B, L, P, D), P = ⌈T / lead_stride⌉.
+    def lead_tokens(self, signal: Tensor, lead_mask: Tensor, valid: Tensor | None) -> Tensor:
+        """Tokens of each lead in its own words: (B, L, P, D), P = ⌈T / lead_stride⌉; `valid` None = no padding.
 
         What stands at absent leads and at padding means nothing, but absent leads and padding have no influence on
         the others. Traced code takes any number of leads in any order, whatever ``leads`` says.
         """
 
 
+class LocalTokens(NamedTuple):
+    """The stages of a token encoder's first half.
+
+    Attributes
+    ----------
+    raw : Tensor, float, (B, P, C)
+        What its convolutions give.
+    normed : Tensor, float, (B, P, C)
+        The same after the norm that follows them.
+    tokens : Tensor, float, (B, P, D)
+        What :meth:`TokenEncoder.patchify` gives.
+    """
+
+    raw: Tensor
+    normed: Tensor
+    tokens: Tensor
+
+
 class TokenEncoder(Encoder):
-    """An encoder in two halves, for objectives that mask tokens (``requires = {"token_mask"}``)."""
+    """An encoder in two halves, for objectives that mask tokens (``requires = {"token_mask"}``).
+
+    Attributes
+    ----------
+    token_stride : int
+        Samples a token: the tokens of time p stand for samples p · token_stride up to the next ones'.
+    token_rows : int
+        Tokens of each time: 1, all leads together, or one a lead (P = times · leads, in the order of time, then
+        of leads).
+    causal : bool
+        True = the context of a token is its past: no later token has influence.
+    """
+
+    token_stride: int
+    token_rows: int = 1
+    causal: ClassVar[bool] = False
 
     @abstractmethod
     def patchify(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> Tensor:
@@ -101,3 +134,25 @@ class TokenEncoder(Encoder):
     @abstractmethod
     def contextualise(self, tokens: Tensor, keep: Tensor) -> Embedding:
         """Add context: tokens (B, P, D) and `keep` bool (B, P), False = has no influence → Embedding."""
+
+    def token_present(self, lead_mask: Tensor, valid: Tensor) -> Tensor:
+        """Bool (B, P): which tokens stand for valid samples of leads that are there; what :meth:`forward` keeps."""
+        return self.token_valid(valid)
+
+    @property
+    def local_dim(self) -> int:
+        """C, the width of :meth:`local`'s first two stages."""
+        return self.dim
+
+    def local(self, signal: Tensor, lead_mask: Tensor, valid: Tensor, gradient: float = 1.0) -> LocalTokens:
+        """The stages of :meth:`patchify`; the gradient that reaches the convolutions is multiplied by `gradient`.
+
+        An encoder without stages gives its tokens three times.
+        """
+        tokens = share_of_gradient(self.patchify(signal, lead_mask, valid), gradient)
+        return LocalTokens(tokens, tokens, tokens)
+
+
+def share_of_gradient(x: Tensor, share: float) -> Tensor:
+    """`x`, whose gradient is multiplied by `share`."""
+    return x if share == 1.0 else x.detach() + (x - x.detach()) * share

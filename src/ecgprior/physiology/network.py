@@ -27,7 +27,7 @@ MULTIPLE = 32
 """The network takes windows of a multiple of so many samples."""
 
 _SHIPPED = "delineator.onnx"
-_INPUTS = {"signal": ("tensor(float)", 3), "lead_mask": ("tensor(bool)", 2), "valid": ("tensor(bool)", 2)}
+_INPUTS = {"signal": ("tensor(float)", 3), "lead_mask": ("tensor(bool)", 2)}
 _EXPECTED = {"classes": list(CLASSES), "waves_fs": WAVES_FS}
 
 
@@ -65,9 +65,7 @@ class WaveNetwork:
         self._session = _session(model.read_bytes(), self.path, self.threads)
         self.metadata = _metadata(self._session, self.path)
 
-    def __call__(
-        self, signal: NDArray[np.float32], lead_mask: NDArray[np.bool_], valid: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
+    def __call__(self, signal: NDArray[np.float32], lead_mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Run the network on windows of equal shape.
 
         Parameters
@@ -76,8 +74,6 @@ class WaveNetwork:
             Finite; T is a multiple of 32.
         lead_mask : ndarray, bool, (B, L)
             False = the lead is absent.
-        valid : ndarray, bool, (B, T)
-            False = padding.
 
         Returns
         -------
@@ -90,12 +86,12 @@ class WaveNetwork:
             The arrays do not have these shapes.
         """
         b, n_leads, n = signal.shape if signal.ndim == 3 else (0, 0, 1)
-        if n % MULTIPLE or lead_mask.shape != (b, n_leads) or valid.shape != (b, n):
+        if n % MULTIPLE or lead_mask.shape != (b, n_leads):
             raise ShapeError(
-                f"wave network: expected (B, L, T), (B, L) and (B, T) with T a multiple of {MULTIPLE}, "
-                f"got {signal.shape}, {lead_mask.shape} and {valid.shape}"
+                f"wave network: expected (B, L, T) and (B, L) with T a multiple of {MULTIPLE}, "
+                f"got {signal.shape} and {lead_mask.shape}"
             )
-        feed = {"signal": np.ascontiguousarray(signal, np.float32), "lead_mask": lead_mask, "valid": valid}
+        feed = {"signal": np.ascontiguousarray(signal, np.float32), "lead_mask": lead_mask}
         waves = self._session.run(["waves"], feed)[0]
         if waves.shape != (b, n_leads, len(CLASSES), n // 2):
             expected = (b, n_leads, len(CLASSES), n // 2)

@@ -26,8 +26,8 @@ _FLAT_MV = 0.01  # a lead with a smaller range was not recorded
 _RAIL_MV = 4.0
 _CLIP_MV = 20.0  # no heart reaches this; from here on float32 and filters lose the rest of the trace
 
-Network = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.float32]]
-"""What :class:`~ecgprior.physiology.network.WaveNetwork` is: (signal, lead_mask, valid) → probabilities."""
+Network = Callable[[NDArray[np.float32], NDArray[np.bool_]], NDArray[np.float32]]
+"""What :class:`~ecgprior.physiology.network.WaveNetwork` is: (signal, lead_mask) → probabilities."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -124,15 +124,14 @@ def _run(
 ) -> None:
     """One call of the network; the kept part of each window is written to its place."""
     n_leads = len(traces[windows[0][0]].signal)
-    signal = np.zeros((len(windows), n_leads, length), np.float32)
-    valid = np.zeros((len(windows), length), bool)
+    signal = np.empty((len(windows), n_leads, length), np.float32)
     for row, (index, start, _, _) in enumerate(windows):
         part = traces[index].signal[:, start : start + length]
         signal[row, :, : part.shape[1]] = part
-        valid[row, : part.shape[1]] = True
+        signal[row, :, part.shape[1] :] = part[:, -1:]  # the last sample goes on for less than 0.13 s
     lead_mask = np.stack([traces[index].lead_mask for index, *_ in windows])
     signal *= lead_mask[:, :, None]
-    waves = network(signal, lead_mask, valid)
+    waves = network(signal, lead_mask)
     for row, (index, start, first, stop) in enumerate(windows):
         out[index][:, :, first:stop] = waves[row, :, :, first - start // 2 : stop - start // 2]
 
