@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..batch import Batch
@@ -121,7 +120,7 @@ def _faded(batch: Batch, cut: Pieces, fade: int, time: Tensor, place: Tensor, so
     level = _level(batch.signal, cut.edges, fade)
     still = batch.signal - level
     mine, theirs = _read(still, source), _read(still, other.clamp(0, n_samples - 1))
-    return mine + weight * (theirs - mine) + level
+    return torch.lerp(mine, theirs, weight).add_(level)
 
 
 def _level(signal: Tensor, edges: Tensor, reach: int) -> Tensor:
@@ -130,12 +129,14 @@ def _level(signal: Tensor, edges: Tensor, reach: int) -> Tensor:
     (B, L, T); at an edge the mean of 2 · `reach` + 1 samples.
     """
     inner = edges[:, 1:-2]
-    mean = F.avg_pool1d(signal, 2 * reach + 1, 1, reach, count_include_pad=False)
     last = edges[:, -2:-1]
     there = inner < last
     n_there = there.sum(1, keepdim=True)
     inner = torch.where(there, inner, inner.gather(1, (n_there - 1).clamp(min=0)))
-    at_inner = _read(mean, inner.clamp(max=signal.shape[-1] - 1))
+    near = inner[:, :, None] + torch.arange(-reach, reach + 1, device=signal.device)
+    at_inner = (
+        _read(signal, near.clamp(0, signal.shape[-1] - 1).flatten(1)).unflatten(2, near.shape[1:]).mean(3)
+    )
     time = torch.arange(signal.shape[-1], device=signal.device).expand(len(signal), -1).contiguous()
     behind = torch.searchsorted(inner.contiguous(), time, right=True)
     low, high = (behind - 1).clamp(min=0), behind.clamp(max=inner.shape[1] - 1)
