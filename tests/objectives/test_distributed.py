@@ -43,7 +43,9 @@ def test_two_processes_have_the_loss_and_gradient_of_one(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*torchrun, str(tmp_path / "script.py"), str(tmp_path / "in.pt"), str(tmp_path / "out.pt")]
-    subprocess.run(command, check=True, capture_output=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(
+        command, check=True, capture_output=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     mean, first_grad, second_grad = torch.load(tmp_path / "out.pt")
     a.requires_grad_()
     b.requires_grad_()
@@ -100,7 +102,9 @@ def test_every_shared_loss_is_the_same_in_two_processes(tmp_path):
     (tmp_path / "losses.py").write_text(LOSSES)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*torchrun, *(str(tmp_path / name) for name in ("script.py", "in.pt", "out.pt")), str(tmp_path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(
+        command, check=True, capture_output=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     found, here = torch.load(tmp_path / "out.pt"), {}
     exec(LOSSES, here)
     for name, loss in here["LOSSES"].items():

@@ -111,6 +111,7 @@ def test_prototypes_are_found_in_training_and_pull():
         signal = (ends + 0.01 * torch.randn(8, 5, generator=generator)).requires_grad_()
         batch = batch_of(signal, table)
         loss = objective(batch, BatchRandom.for_batch(0, 0, batch))
+        loss.total.backward()
     assert objective.epoch == 3 and objective.prototypes.known
     assert loss.terms["prototype_weight"] == 1 and 0 < loss.terms["prototypes"] < 1e-3
     centre = objective.prototypes.centre

@@ -68,7 +68,7 @@ class Prototypes(nn.Module):
         if not self.known:
             return 0 * first.sum()
         first, second = normalize(first, dim=1), normalize(second, dim=1)
-        centre = self.centre.to(first.dtype)
+        centre = self.centre.to(first.dtype, copy=True)  # `find` may change them before the backward pass
         nearest = ((first + second).detach() @ centre.T).argmax(1)
         return (
             sum(

@@ -27,7 +27,7 @@ def off_diagonal(matrix: Tensor) -> Tensor:
 
 
 def everybody(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Both projections of all processes' windows, (N, D) each.
+    """Both projections of all processes' windows, (N, D) each, at least in float32.
 
     Raises
     ------
@@ -36,7 +36,9 @@ def everybody(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """
     if first.shape != second.shape or first.ndim != 2:
         raise ShapeError(f"projections: expected two of shape (B, D), got {first.shape} and {second.shape}")
-    first, second = gather(first), gather(second)
+    first, second = (
+        gather(z.float() if z.dtype in (torch.bfloat16, torch.float16) else z) for z in (first, second)
+    )
     if len(first) < 2:
         raise ShapeError("projections: expected at least 2 windows in a batch, got 1")
     return first, second

@@ -9,6 +9,7 @@ whole loss by 1/40, for their optimiser; here it is not scaled. Two encoder pass
 
 from __future__ import annotations
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -55,6 +56,8 @@ class BarlowTwins(TwoViews):
 
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """Both sums, the second weighted."""
-        on, beside = barlow(*self.views(batch, rng))
+        first, second = self.views(batch, rng)
+        with torch.autocast(first.device.type, enabled=False):  # sums of squares need more than 16 bits
+            on, beside = barlow(first, second)
         total = on + self.config.redundancy_weight * beside
         return Loss(total, {"on_diagonal": on.detach(), "off_diagonal": beside.detach()})

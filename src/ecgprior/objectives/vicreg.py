@@ -30,7 +30,7 @@ def vicreg(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Variances and covariances are over all processes' windows, with N − 1 below.
     """
     every = everybody(first, second)
-    invariance = functional.mse_loss(first, second)
+    invariance = functional.mse_loss(first.to(every[0].dtype), second.to(every[0].dtype))
     variance = torch.stack([torch.relu(1 - (z.var(0) + 1e-4).sqrt()).mean() for z in every]).mean()
     covariance = torch.stack([off_diagonal(z.T.cov()).square().sum() / z.shape[1] for z in every]).sum()
     return invariance, variance, covariance
@@ -67,6 +67,8 @@ class VICReg(TwoViews):
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """The weighted sum of the three."""
         names = ("invariance", "variance", "covariance")
-        terms = dict(zip(names, vicreg(*self.views(batch, rng))))
+        first, second = self.views(batch, rng)
+        with torch.autocast(first.device.type, enabled=False):  # sums of squares need more than 16 bits
+            terms = dict(zip(names, vicreg(first, second)))
         total = sum(getattr(self.config, f"{name}_weight") * term for name, term in terms.items())
         return Loss(torch.as_tensor(total), {name: term.detach() for name, term in terms.items()})
