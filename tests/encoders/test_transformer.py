@@ -28,7 +28,9 @@ def test_paper_size_has_the_published_counts():
     assert encoder.token_valid(torch.ones(1, 2500, dtype=torch.bool)).shape == (1, 156)
 
 
-@pytest.mark.parametrize(("size", "count"), [("1m", 959_360), ("5m", 5_398_656), ("23m", 22_973_568)])
+@pytest.mark.parametrize(
+    ("size", "count"), [("0.5m", 554_112), ("1m", 959_360), ("5m", 5_398_656), ("23m", 22_973_568)]
+)
 def test_other_sizes(size, count):
     assert n_parameters(build_encoder("transformer", {"size": size}, LEADS, 500, seed=0)) == count
 
@@ -84,3 +86,27 @@ def test_refuses_other_shapes(small):
         small.contextualise(torch.zeros(1, 4, 3), torch.ones(1, 4, dtype=torch.bool))
     with pytest.raises(ShapeError, match="keep: expected bool"):
         small.contextualise(torch.zeros(1, 4, small.dim), torch.ones(1, 3, dtype=torch.bool))
+
+
+def test_the_stages_of_its_first_half(small):
+    signal = torch.randn(2, 12, 500, generator=torch.Generator().manual_seed(0))
+    lead_mask, valid = torch.ones(2, 12, dtype=torch.bool), torch.ones(2, 500, dtype=torch.bool)
+    valid[1, 300:] = False
+    raw, normed, tokens = small.local(signal, lead_mask, valid)
+    assert torch.equal(tokens, small.patchify(signal, lead_mask, valid))
+    assert raw.shape == normed.shape == (2, 31, small.local_dim) and small.local_dim == 64
+    torch.testing.assert_close(normed[0], small.project_norm(raw[0]))
+    assert (raw[1, 18:] == 0).all() and (normed[1, 18:] == 0).all()
+
+
+def test_the_gradient_of_its_stem_can_be_lessened(small):
+    signal = torch.randn(1, 12, 160, generator=torch.Generator().manual_seed(0))
+    masks = torch.ones(1, 12, dtype=torch.bool), torch.ones(1, 160, dtype=torch.bool)
+    found = []
+    for share in (1.0, 0.1):
+        small.zero_grad()
+        small.local(signal, *masks, gradient=share).tokens.square().sum().backward()
+        found.append((small.stem[0].weight.grad.clone(), small.project.weight.grad.clone()))
+    small.zero_grad()
+    torch.testing.assert_close(found[1][0], 0.1 * found[0][0])
+    torch.testing.assert_close(found[1][1], found[0][1])

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..errors import ShapeError
 from ..recipe import Part
 from ._masked import MaskedGroupNorm, masked_input, mean_over, traced
-from .base import Embedding, TokenEncoder
+from ._tokens import check_tokens, kept, keys
+from .base import Embedding, LocalTokens, TokenEncoder, share_of_gradient
 
 _STRIDE = 16  # four halvings
 _POSITIONS, _GROUPS = 128, 16
@@ -38,6 +38,7 @@ class _Size(NamedTuple):
 
 
 _SIZES = {
+    "0.5m": _Size(64, 96, 384, 4, 4),
     "1m": _Size(64, 128, 512, 4, 4),
     "5m": _Size(128, 256, 1024, 4, 6),
     "23m": _Size(256, 384, 1536, 6, 12),
@@ -55,20 +56,20 @@ class Transformer(TokenEncoder):
     fs : float
     """
 
-    min_samples = _STRIDE
+    min_samples = token_stride = _STRIDE
 
     class Config(Part):
         """Fields of the recipe's ``encoder`` section.
 
         Attributes
         ----------
-        size : "1m", "5m", "23m" or "paper"
+        size : "0.5m", "1m", "5m", "23m" or "paper"
             Millions of parameters at 12 leads; "paper" has 90.37.
         dropout : float
             After attention weights, after each half of a layer and after the positional encoding.
         """
 
-        size: Literal["1m", "5m", "23m", "paper"] = "1m"
+        size: Literal["0.5m", "1m", "5m", "23m", "paper"] = "1m"
         dropout: float = Field(0.1, ge=0, lt=1)
 
     def __init__(self, config: Config, leads: tuple[str, ...], fs: float) -> None:
@@ -105,43 +106,44 @@ class Transformer(TokenEncoder):
     def contextualise(self, tokens: Tensor, keep: Tensor) -> Embedding:
         """Add positions and attention over the kept tokens: (B, P, D), bool (B, P) → Embedding, 0 where not kept."""
         if not traced():
-            if tokens.ndim != 3 or tokens.shape[2] != self.dim:
-                raise ShapeError(f"tokens: expected (batch, tokens, {self.dim}), got {tuple(tokens.shape)}")
-            if keep.dtype != torch.bool or keep.shape != tokens.shape[:2]:
-                raise ShapeError(f"keep: expected bool {tuple(tokens.shape[:2])}, got {keep.dtype} {tuple(keep.shape)}")
+            check_tokens(tokens, keep, self.dim)
             if bool(keep.all()):
                 return self._contextualise(tokens, None)
         return self._contextualise(tokens, keep)
 
+    @property
+    def local_dim(self) -> int:
+        """The stem's width."""
+        return self.project.in_features
+
+    def local(self, signal: Tensor, lead_mask: Tensor, valid: Tensor, gradient: float = 1.0) -> LocalTokens:
+        """The stem's output (B, P, stem), the same normed, and projected (B, P, D)."""
+        raw, keep = self._stem(signal, lead_mask, valid)
+        raw = share_of_gradient(raw, gradient)
+        normed = self.project_norm(raw)
+        return LocalTokens(kept(raw, keep), kept(normed, keep), kept(self.project(normed), keep))
+
     def _patchify(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+        x, keep = self._stem(signal, lead_mask, valid)
+        return kept(self.project(self.project_norm(x)), keep), keep
+
+    def _stem(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Convolutions only, (B, P, stem), and which tokens are valid."""
         x, mask = masked_input(self, signal, lead_mask, valid)
         for i, conv in enumerate(self.stem):
             x = conv(x)
             if i == 0:  # windows do not overlap, so only statistics could carry padding into a valid token
                 x = self.stem_norm(x, None if mask is None else mask[:, 1::2])
             x = F.gelu(x)
-        tokens = self.project(self.project_norm(x.transpose(1, 2)))
-        keep = None if mask is None else self.token_valid(mask)
-        return _kept(tokens, keep), keep
+        return x.transpose(1, 2), None if mask is None else self.token_valid(mask)
 
     def _contextualise(self, tokens: Tensor, keep: Tensor | None) -> Embedding:
-        x = _kept(tokens, keep)
+        x = kept(tokens, keep)
         x = self.dropout(self.norm(x + self.position(x)))
-        attend = None if keep is None else _keys(keep)
+        attend = None if keep is None else keys(keep)
         for layer in self.layers:
             x = layer(x, attend)
-        return Embedding(_kept(x, keep), mean_over(x, keep))
-
-
-def _kept(tokens: Tensor, keep: Tensor | None) -> Tensor:
-    if keep is None:
-        return tokens
-    return torch.where(keep[:, :, None], tokens, torch.zeros((), dtype=tokens.dtype, device=tokens.device))
-
-
-def _keys(keep: Tensor) -> Tensor:
-    """Bool (B, 1, 1, P): which tokens may be looked at; a row without any looks at all, or it would be 0 / 0."""
-    return (keep | ~keep.any(1, keepdim=True))[:, None, None, :]
+        return Embedding(kept(x, keep), mean_over(x, keep))
 
 
 class _Position(nn.Module):
@@ -173,7 +175,9 @@ class _TransformerLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, attend: Tensor | None) -> Tensor:
-        q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, P, D/H)
+        q, k, v = (
+            self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        )  # (B, H, P, D/H)
         rate = self.rate if self.training else 0.0
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=attend, dropout_p=rate)
         x = self.attention_norm(x + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))))
