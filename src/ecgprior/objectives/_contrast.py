@@ -81,7 +81,7 @@ def sup_con(first: Tensor, second: Tensor, related: Tensor, temperature: float) 
         raise ShapeError(f"related: expected ({b}, {n}), got {tuple(related.shape)}")
     positive = (related | (partner[:b, None] == torch.arange(n, 2 * n, device=first.device))).repeat(2, 2)
     positive &= logits.isfinite()
-    log_share = logits.log_softmax(1)
+    log_share = logits.log_softmax(1, dtype=torch.promote_types(logits.dtype, torch.float32))
     return -(log_share.masked_fill(~positive, 0).sum(1) / positive.sum(1)).mean()
 
 
