@@ -83,7 +83,7 @@ class Setting:
     def key(self, name: CellName) -> dict[str, str]:
         """Digests of all that a cell's numbers depend on, except the signals and the code."""
         tasks = [task.model_dump(mode="json", exclude_defaults=True) for task in self.recipe.tasks]
-        measured = {"features": features_digest(self.corpus) or ""} if self.arm(name).arm.features else {}
+        measured = {"features": self._features_digest()} if self.arm(name).arm.features else {}
         return {
             "arm": self.arm(name).digest,
             "tasks": digest_json(tasks),
@@ -92,6 +92,10 @@ class Setting:
             "unlabelled": digest_json(sorted(self.unlabelled)),
             **measured,
         }
+
+    def _features_digest(self) -> str:
+        """Of the features that were read, also when the table is made anew meanwhile."""
+        return self.measured.digest if "measured" in self.__dict__ else features_digest(self.corpus) or ""
 
     def arm(self, name: CellName) -> ResolvedArm:
         return next(arm for arm in self.arms if arm.name == name.arm)
