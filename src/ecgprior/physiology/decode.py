@@ -20,7 +20,7 @@ simultaneous leads, one outlier left out, follow the CSE working party (Willems 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -93,7 +93,9 @@ def decode(
         a boundary is NaN by itself where the record's end cuts the wave. Global R peaks are never NaN and increase.
     """
     n_leads, _, n = waves.shape
-    p = np.array(waves[:, 1:], dtype=np.float32)
+    rows = np.empty((3 * n_leads + 3, n), np.float32)  # the last three: pooled over the leads
+    p = rows[:-3].reshape(n_leads, 3, n)
+    p[:] = waves[:, 1:]
     if not np.isfinite(p).all():
         p[~np.isfinite(p)] = 0.0
     votes = np.full(1, float(n_leads))
@@ -105,20 +107,23 @@ def decode(
         p *= ~hidden[:, None]
         shown = ~hidden if lead_mask is None else ~hidden & lead_mask[:, None]
         votes = shown.sum(axis=0).astype(np.float64)
-    runs = find_runs(p.reshape(3 * n_leads, n), rules.low, np.tile(_columns(rules.gap_ms), n_leads))
-    runs = _accepted(runs, hidden, n, rules)
-    events, run_of = _events(p, votes, runs, n_leads, rules)
+    rows[-3:] = np.sqrt(np.einsum("lct,lct->ct", p, p) / np.maximum(votes, 1.0))
+    low = np.full(len(rows), rules.low, np.float32)
+    low[-3:] = rules.event_low
+    found = find_runs(rows, low, np.tile(_columns(rules.gap_ms), n_leads + 1))
+    of_leads = int(np.searchsorted(found.row, 3 * n_leads))
+    runs = _accepted(found.pick(slice(None, of_leads)), hidden, n, rules)
+    events, run_of = _events(found.pick(slice(of_leads, None)), votes, runs, n_leads, n, rules)
     smoothed = smooth(signal, _SMOOTH) if len(events) else signal
     shown = np.ones(n_leads, bool) if lead_mask is None else lead_mask
     kept = _credible(events, smoothed, shown, rules)
     events, run_of = events.pick(kept), run_of[:, kept]
-    both = np.concatenate([signal, smoothed])
     slots, lone = _slots(events, n, rules)
-    beats = _placed(runs, run_of, slots, both, fs, rules)
+    beats = _placed(runs, run_of, slots, signal, smoothed, fs, rules)
     beats = beats[:, ~np.isnan(beats[-1, :, _QRS, _PEAK])]
     alone = np.empty((n_leads + 1, 0, 3))
     if len(lone):
-        alone = _placed(runs, run_of, lone, both, fs, rules)[:, :, _P]
+        alone = _placed(runs, run_of, lone, signal, smoothed, fs, rules)[:, :, _P]
         alone = alone[:, ~np.isnan(alone[-1]).all(axis=-1)]
     return Waves(beats[:-1], beats[-1], alone)
 
@@ -127,17 +132,15 @@ def _placed(
     runs: Runs,
     run_of: NDArray[np.int64],
     slots: NDArray[np.int64],
-    both: NDArray[np.float32],
+    signal: NDArray[np.float32],
+    smoothed: NDArray[np.float32],
     fs: float,
     rules: Rules,
 ) -> NDArray[np.float64]:
-    """(row, slot, wave, fiducial) in samples at `fs`; NaN = absent. The last row is over all leads.
-
-    `both` is the trace and, below it, the smoothed trace.
-    """
-    table = _table(runs, run_of, slots, len(both) // 2, rules)
+    """(row, slot, wave, fiducial) in samples at `fs`; NaN = absent. The last row is over all leads."""
+    table = _table(runs, run_of, slots, len(signal), rules)
     _order(table, rules)
-    _find_peaks(table, both)
+    _find_peaks(table, signal, smoothed)
     found = _samples(table, fs)
     known: NDArray[np.bool_] = np.asarray(~np.isnan(found).all(axis=-1))
     found[:, ~(known[-1] & known[:-1].any(axis=0))] = np.nan
@@ -183,16 +186,15 @@ def _accepted(runs: Runs, hidden: NDArray[np.bool_] | None, n: int, rules: Rules
 
 
 def _events(
-    p: NDArray[np.float32], votes: NDArray[np.float64], runs: Runs, n_leads: int, rules: Rules
+    pooled: Runs, votes: NDArray[np.float64], runs: Runs, n_leads: int, n: int, rules: Rules
 ) -> tuple[Runs, NDArray[np.int64]]:
     """Events, their ``row`` being the wave, and (L, E) which run of each lead belongs to each event; -1 = none."""
-    pooled = np.sqrt(np.einsum("lct,lct->ct", p, p) / np.maximum(votes, 1.0)).astype(np.float32)
-    events = find_runs(pooled, rules.event_low, _columns(rules.gap_ms))
-    events = events.pick(events.top >= np.array(rules.event_level, np.float32)[events.row])
+    pooled = replace(pooled, row=pooled.row - 3 * n_leads)
+    events = pooled.pick(pooled.top >= np.array(rules.event_level, np.float32)[pooled.row])
     run_of = np.full((n_leads, len(events)), -1, np.int64)
     if not len(events) or not len(runs):
         return events.pick(np.zeros(len(events), bool)), run_of[:, :0]
-    apart = 2.0 * p.shape[2] + 1000
+    apart = 2.0 * n + 1000
     at, wave = events.row * apart + events.centre, runs.row % 3
     near = np.searchsorted(0.5 * (at[1:] + at[:-1]), wave * apart + runs.centre)
     tolerance = rules.tolerance_ms * (WAVES_FS / 1000)
@@ -283,7 +285,9 @@ def _slots(events: Runs, n: int, rules: Rules) -> tuple[NDArray[np.int64], NDArr
     begun = (beat == len(qrs)) & (
         events.offset[p] > n - 1 - rules.p_reach_ms * per_ms
     )  # its QRS may come later
-    lone = p[(events.top[p] >= rules.lone_level) & ~begun & ~np.isin(p, slots[:, _P])]
+    taken = np.zeros(len(events) + 1, bool)
+    taken[slots[:, _P]] = True  # -1 = none is the one more
+    lone = p[(events.top[p] >= rules.lone_level) & ~begun & ~taken[p]]
     slots[_unsupported(slots[:, _P], events.top, rules), _P] = -1
     alone = np.full((len(lone), 3), -1, np.int64)
     alone[:, _P] = lone
@@ -353,21 +357,15 @@ def _order(table: _Table, rules: Rules) -> None:
     table.there &= table.there[-1] & table.there[:-1].any(axis=0)
 
 
-def _find_peaks(table: _Table, both: NDArray[np.float32]) -> None:
+def _find_peaks(table: _Table, signal: NDArray[np.float32], smoothed: NDArray[np.float32]) -> None:
     """Fill in the peaks, in place: of QRS in the trace, of P and T in the smoothed trace."""
     table.peak = np.full(table.there.shape, np.nan)
-    if not table.there.any():
-        return
-    n_leads = len(both) // 2
-    lead, slot, wave = np.nonzero(table.there[:-1])
-    at = lead, slot, wave
-    trace = np.where(wave == _QRS, lead, lead + n_leads)
-    table.peak[at] = lead_peaks(both, trace, table.onset[at], table.offset[at])
-    for part, waves in ((both[:n_leads], [_QRS]), (both[n_leads:], [_P, _T])):
-        slot, wave = np.nonzero(table.there[-1][:, waves])
-        at = np.full(len(slot), n_leads), slot, np.array(waves)[wave]
-        seen = table.there[:-1, at[1], at[2]]
-        table.peak[at] = vector_peaks(part, seen, table.onset[at], table.offset[at])
+    for trace, waves in ((signal, slice(_QRS, _QRS + 1)), (smoothed, slice(_P, _T + 1, 2))):
+        there, peak = table.there[:, :, waves], table.peak[:, :, waves]
+        onset, offset = table.onset[:, :, waves], table.offset[:, :, waves]
+        seen, known = there[:-1], there[-1]
+        peak[:-1][seen] = lead_peaks(trace, np.nonzero(seen)[0], onset[:-1][seen], offset[:-1][seen])
+        peak[-1][known] = vector_peaks(trace, seen[:, known], onset[-1][known], offset[-1][known])
 
 
 def _samples(table: _Table, fs: float) -> NDArray[np.float64]:

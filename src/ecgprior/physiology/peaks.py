@@ -14,6 +14,7 @@ from .runs import segments
 
 _SLOPE = 4  # samples at 250 Hz
 _LEAST_MV = 0.003  # what counts as a median slope at least: no QRS is flatter than a few times this
+_BLOCK = 256  # so many waves of like length at a time
 _EDGE = 5  # samples in which filters that met the record's end still ring
 
 
@@ -43,14 +44,21 @@ def lead_peaks(
         return np.empty(0)
     n = signal.shape[1]
     flat = signal.ravel()
-    start, stop = _inside(onset, offset, n)
-    length = stop - start + 1
-    at, first = segments(start + row * n, length)
-    here = flat[at].astype(np.float64)
-    y0, y1 = here[first], here[first + length - 1]
-    part = _part(length, first)
-    line = np.repeat(y0, length) + np.repeat(y1 - y0, length) * part
-    return _vertex(np.abs(here - line), first, length, start, onset, offset)
+    start, last = _inside(onset, offset, n)
+    first = start + row * n
+    best, shift = np.empty(len(row), np.int64), np.empty(len(row))
+    order = np.argsort(last)
+    for begin in range(0, len(row), _BLOCK):
+        some = order[begin : begin + _BLOCK]
+        step = _steps(last[some])
+        here = flat.take(first[some, None] + step).astype(np.float64)
+        y0, y1 = here[:, :1], here[:, -1:]
+        line = _parts(last[some])
+        line *= y1 - y0
+        line += y0
+        here -= line
+        best[some], shift[some] = _vertex(np.abs(here, out=here), last[some])
+    return _kept(start + best + shift, onset, offset)
 
 
 def vector_peaks(
@@ -77,17 +85,21 @@ def vector_peaks(
     """
     if not len(onset):
         return np.empty(0)
-    start, stop = _inside(onset, offset, signal.shape[1])
-    length = stop - start + 1
-    at, first = segments(start, length)
-    wave = np.repeat(np.arange(len(start)), length)
-    here = signal[:, at]
-    y0, y1 = here[:, first], here[:, first + length - 1]
-    here -= y0[:, wave]
-    here -= (y1 - y0)[:, wave] * _part(length, first).astype(np.float32)
-    here *= seen[:, wave]
-    size = np.sqrt(np.einsum("lt,lt->t", here, here).astype(np.float64))
-    return _vertex(size, first, length, start, onset, offset)
+    start, last = _inside(onset, offset, signal.shape[1])
+    best, shift = np.empty(len(start), np.int64), np.empty(len(start))
+    order = np.argsort(last)
+    block = max(1, _BLOCK // len(signal))
+    turned = np.ascontiguousarray(signal.T)
+    for begin in range(0, len(start), block):
+        some = order[begin : begin + block]
+        step = _steps(last[some])
+        here = turned.take(start[some, None] + step, axis=0)  # (wave, time, lead)
+        here -= here[:, :1].copy()
+        here -= here[:, -1:] * _parts(last[some]).astype(np.float32)[:, :, None]
+        here *= seen[:, some].T[:, None]
+        size = np.sqrt(np.einsum("ntl,ntl->nt", here, here).astype(np.float64))
+        best[some], shift[some] = _vertex(size, last[some])
+    return _kept(start + best + shift, onset, offset)
 
 
 def prominence(
@@ -136,38 +148,48 @@ def smooth(signal: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     total = wide[:, :n].copy()
     for shift in range(1, width):
         total += wide[:, shift : shift + n]
-    return total * np.float32(1 / width)
+    total *= np.float32(1 / width)
+    return total
 
 
 def _inside(
     onset: NDArray[np.float64], offset: NDArray[np.float64], n: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    start = np.clip(np.floor(onset), 0, n - 1).astype(np.int64)
-    return start, np.clip(np.ceil(offset), start, n - 1).astype(np.int64)
+    """First sample of each wave, and the last one counted from it."""
+    start = np.minimum(np.maximum(np.floor(onset), 0), n - 1)
+    last = np.minimum(np.maximum(np.ceil(offset), start), n - 1) - start
+    return start.astype(np.int64), last.astype(np.int64)
 
 
-def _part(length: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.float64]:
-    """0 at the first sample of each stretch, 1 at its last."""
-    step = np.arange(int(length.sum())) - np.repeat(first, length)
-    return step / np.repeat(np.maximum(length - 1, 1), length)
+def _steps(last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n, longest): 0, 1, …, last in each row; shorter waves repeat their last sample. `last` increases."""
+    return np.minimum(np.arange(last[-1] + 1), last[:, None])
+
+
+def _parts(last: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n, longest): what part of its wave each of these steps is, 0 … 1."""
+    part = np.arange(last[-1] + 1.0) / np.maximum(last, 1)[:, None].astype(np.float64)
+    return np.minimum(part, 1.0, out=part)
 
 
 def _vertex(
-    size: NDArray[np.float64],
-    first: NDArray[np.int64],
-    length: NDArray[np.int64],
-    start: NDArray[np.int64],
-    onset: NDArray[np.float64],
-    offset: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Largest value of each stretch, refined by a parabola and kept within onset and offset."""
-    largest = np.maximum.reduceat(size, first)
-    hit = np.flatnonzero(size == np.repeat(largest, length))
-    best = hit[np.searchsorted(hit, first)]
-    middle = (best > first) & (best < first + length - 1)
-    left, right = size[np.where(middle, best - 1, best)], size[np.where(middle, best + 1, best)]
+    size: NDArray[np.float64], last: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Where each row is largest, and how far from there the top of the parabola through its neighbours is."""
+    flat, base = size.ravel(), np.arange(len(size)) * size.shape[1]
+    best = size.argmax(axis=1)
+    middle = (best > 0) & (best < last)
+    at = base + best
+    largest, left, right = flat[at], flat[at - middle], flat[at + middle]
     bend = left - 2 * largest + right
-    shift = np.where(middle & (bend < 0), 0.5 * (left - right) / np.where(bend < 0, bend, 1.0), 0.0)
-    peak = start + (best - first) + np.clip(shift, -0.5, 0.5)
+    round_ = middle & (bend < 0)
+    shift = np.where(round_, 0.5 * (left - right) / np.where(round_, bend, 1.0), 0.0)
+    return best, shift.clip(-0.5, 0.5)
+
+
+def _kept(
+    peak: NDArray[np.float64], onset: NDArray[np.float64], offset: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Within onset and offset."""
     margin = np.minimum(0.25, 0.25 * (offset - onset))
-    return np.clip(peak, onset + margin, offset - margin)
+    return peak.clip(onset + margin, offset - margin)

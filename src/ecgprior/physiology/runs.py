@@ -44,19 +44,19 @@ class Runs:
         """Half way between onset and offset: float64, (n,)."""
         return 0.5 * (self.onset + self.offset)
 
-    def pick(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Runs:
+    def pick(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Runs:
         """Some of the runs."""
         return Runs(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
-def find_runs(p: NDArray[np.float32], low: float, gap: NDArray[np.int64]) -> Runs:
+def find_runs(p: NDArray[np.float32], low: float | NDArray[np.float32], gap: NDArray[np.int64]) -> Runs:
     """All runs of all rows.
 
     Parameters
     ----------
     p : ndarray, float32, (row, time)
         Probabilities, finite.
-    low : float
+    low : float, or ndarray, float32, (row,)
         A run is where `p` is above this.
     gap : ndarray, int64, (row,)
         Runs of one row with at most so many samples between them are one.
@@ -66,33 +66,35 @@ def find_runs(p: NDArray[np.float32], low: float, gap: NDArray[np.int64]) -> Run
     Runs
     """
     n_rows, n = p.shape
-    width = n + 2  # a zero before and after each row, so that no run goes from one row into the next
-    padded = np.zeros((n_rows, width), np.float32)
-    padded[:, 1:-1] = p
-    flat = padded.ravel()
-    above = flat > low
-    edges = np.flatnonzero(above[1:] != above[:-1]) + 1
+    low = np.broadcast_to(np.asarray(low, np.float32), n_rows)
+    width = n + 1  # a False between rows, so that no run goes from one row into the next
+    above = np.zeros(n_rows * width + 1, bool)
+    np.greater(p, low[:, None], out=above[1:].reshape(n_rows, width)[:, :n])
+    edges = np.flatnonzero(above[1:] != above[:-1])
     start, stop = edges[::2], edges[1::2]
     row = start // width
-    if len(start) > 1:
-        apart = (row[1:] != row[:-1]) | (start[1:] - stop[:-1] > gap[row[1:]])
-        start, stop = start[np.r_[True, apart]], stop[np.r_[apart, True]]
-        row = start // width
     if not len(start):
         empty = np.empty(0)
         none, no = empty.astype(np.float32), empty.astype(bool)
         return Runs(empty.astype(np.int64), empty, empty, no, no, none, none)
-    bounds = np.column_stack([start, stop]).ravel()
-    top = np.maximum.reduceat(flat, bounds)[::2]
-    mass = np.add.reduceat(flat, bounds)[::2]
-    level = np.maximum(np.float32(0.5) * top, np.float32(low))
-    first, last = _outermost(flat, start, stop, level)
-    onset = first - _fraction(flat[first], flat[first - 1], level)
-    offset = last + _fraction(flat[last], flat[last + 1], level)
-    base = row * width + 1
+    apart = (row[1:] != row[:-1]) | (start[1:] - stop[:-1] > gap[row[1:]])
+    begins, ends = np.ones(len(start), bool), np.ones(len(start), bool)
+    begins[1:] = ends[:-1] = apart
+    start, stop, row = start[begins] - row[begins], stop[ends] - row[ends], row[begins]  # now samples of p
+    flat = p.ravel()
+    length = stop - start
+    at, begin = segments(start, length)
+    here = flat[at]
+    top, mass = np.maximum.reduceat(here, begin), np.add.reduceat(here, begin)
+    level = np.maximum(np.float32(0.5) * top, low[row])
+    high = np.flatnonzero(here > np.repeat(level, length))
+    after = np.searchsorted(high, begin)
+    first, last = at[high[after]], at[high[np.append(after[1:], len(high)) - 1]]
+    base = row * n
     cut_onset, cut_offset = first == base, last == base + n - 1
-    onset = np.where(cut_onset, 0.0, onset - base)
-    offset = np.where(cut_offset, n - 1.0, offset - base)
+    onset = first - _fraction(flat[first], flat[first - 1], level) - base
+    offset = last + _fraction(flat[last], flat[np.minimum(last + 1, len(flat) - 1)], level) - base
+    onset[cut_onset], offset[cut_offset] = 0.0, n - 1.0
     return Runs(row, onset, offset, cut_onset, cut_offset, top, mass)
 
 
@@ -114,19 +116,6 @@ def segments(
     """
     first = np.cumsum(length) - length
     return np.arange(int(length.sum())) + np.repeat(start - first, length), first
-
-
-def _outermost(
-    flat: NDArray[np.float32], start: NDArray[np.int64], stop: NDArray[np.int64], level: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last sample above `level` in each stretch."""
-    length = stop - start
-    at, first = segments(start, length)
-    above = flat[at] > np.repeat(level, length)
-    held = at[above]
-    n_above = np.add.reduceat(above, first, dtype=np.int64)
-    after = np.cumsum(n_above)
-    return held[after - n_above], held[after - 1]
 
 
 def _fraction(
