@@ -21,6 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .features.ragged import Ragged
+from .features.statistics import row_median
+
 _BEFORE_S, _AFTER_S, _LAG_S = 0.080, 0.120, 0.024
 _STEP_HZ = 125.0  # shapes are compared at about this rate
 _ALIKE = 0.80  # correlation below which a shape is another one
@@ -56,8 +59,6 @@ def beat_kinds(
     r: NDArray[np.float64],
     qrs_onset: NDArray[np.float64] | None = None,
     qrs_offset: NDArray[np.float64] | None = None,
-    *,
-    shapes: Shapes | None = None,
 ) -> tuple[str, ...]:
     """The kind of each beat: ``"N"`` as usual in this record, ``"V"`` of another origin.
 
@@ -68,8 +69,6 @@ def beat_kinds(
     fs : float, Hz
     r, qrs_onset, qrs_offset : ndarray, float64, (K,), samples
         R increasing; on- and offset NaN where unknown, None when no beat's is known (then width says nothing).
-    shapes : Shapes or None
-        What :func:`compare_beats` gave for this signal and `r`, when it is at hand.
 
     Returns
     -------
@@ -86,15 +85,24 @@ def beat_kinds(
     width = np.full(len(r), np.nan)
     if qrs_onset is not None and qrs_offset is not None:
         width = (np.asarray(qrs_offset, np.float64) - np.asarray(qrs_onset, np.float64)) / fs
-    shapes = shapes if shapes is not None else compare_beats(signal_mv, fs, r, width)
+    records = Ragged(np.zeros(len(r), np.int64), 1)
+    return tuple(
+        "V" if v else "N" for v in unusual(r, width, compare_beats(signal_mv, fs, r, width, records), records)
+    )
+
+
+def unusual(
+    r: NDArray[np.float64], width_s: NDArray[np.float64], shapes: Shapes, records: Ragged
+) -> NDArray[np.bool_]:
+    """Which beats are of another origin than their record's usual ones: bool, (K,); parameters as :func:`compare_beats`."""
     with np.errstate(invalid="ignore"):
         other = (shapes.correlation < _ALIKE) | (shapes.size > _LARGE)
-        alike = ~other & np.isfinite(width)
-        usual = _middle(width[alike])
-        wide = (width >= _WIDE_S) & (width >= usual + _WIDER_S)
-        ratio = _rr_ratio(r)
-        odd = other & ((ratio < _EARLY) | (ratio > _LATE) | wide)
-    return tuple("V" if v else "N" for v in odd)
+        alike = ~other & np.isfinite(width_s)
+        usual = row_median(records.table(np.where(alike, width_s, np.nan)))[records.of]
+        wide = (width_s >= _WIDE_S) & (width_s >= usual + _WIDER_S)
+        ratio = _rr_ratio(r, records)
+        enough = records.count[records.of] >= 3
+        return enough & other & ((ratio < _EARLY) | (ratio > _LATE) | wide)
 
 
 def compare_beats(
@@ -102,47 +110,55 @@ def compare_beats(
     fs: float,
     r: NDArray[np.float64],
     width_s: NDArray[np.float64] | None = None,
+    records: Ragged | None = None,
 ) -> Shapes:
-    """Compare every beat's QRS with the record's dominant one, and find where they fit best.
+    """Compare every beat's QRS with its record's dominant one, and find where they fit best.
 
     Parameters
     ----------
-    signal_mv : ndarray, float32, (L, T), mV
-        NaN = missing.
+    signal_mv : ndarray, float32, (L, N · T), mV
+        N records of T samples, one after another; NaN = missing.
     fs : float, Hz
     r : ndarray, float64, (K,), samples
+        From the beginning of the beat's record.
     width_s : ndarray, float64, (K,), s, or None
         QRS durations, NaN = unknown: of two frequent shapes the narrower one is the usual.
+    records : Ragged or None
+        The beats of each record; None: all are one record's.
     """
     step = max(1, round(fs / _STEP_HZ))
     at = np.round(np.asarray(r, np.float64)).astype(np.int64)
-    n_beats = len(at)
-    if n_beats == 0:
+    if len(at) == 0:
         return Shapes(at, np.zeros(0), np.zeros(0))
+    records = records if records is not None else Ragged(np.zeros(len(at), np.int64), 1)
+    each = signal_mv.reshape(len(signal_mv), records.n_records, -1)
     lag = max(1, round(_LAG_S * fs / step))
     n_before, n_after = (max(2, round(s * fs / step)) for s in (_BEFORE_S, _AFTER_S))
-    grid = step * np.arange(-n_before, n_after + 1)
-    chosen = np.arange(n_beats)
-    if n_beats > _EXAMPLES:
-        chosen = np.linspace(0, n_beats - 1, _EXAMPLES).round().astype(np.int64)
-    examples, _ = _unit(_cut(signal_mv, at[chosen], grid))
-    template = _dominant(examples, None if width_s is None else width_s[chosen])
-    wide_grid = step * np.arange(-n_before - lag, n_after + lag + 1)
-    shift, best, size = np.zeros(n_beats), np.zeros(n_beats), np.zeros(n_beats)
-    for low in range(0, n_beats, _BLOCK):
+    grid = step * np.arange(-n_before - lag, n_after + lag + 1)
+    chosen = records.thinned(_EXAMPLES)
+    cut = _cut(each, records.of[chosen], at[chosen], grid)
+    examples, _ = _unit(cut[:, :, lag:-lag])
+    template = _dominant(examples, records.some(chosen), None if width_s is None else width_s[chosen])
+    shift, best, size = np.zeros(len(at)), np.zeros(len(at)), np.zeros(len(at))
+    for low in range(0, len(at), _BLOCK):
         part = slice(low, low + _BLOCK)
-        shift[part], best[part], size[part] = _fit(_cut(signal_mv, at[part], wide_grid), template, lag)
+        if len(chosen) < len(at) or len(at) > _BLOCK:
+            cut = _cut(each, records.of[part], at[part], grid)
+        shift[part], best[part], size[part] = _fit(cut, template, records.some(part))
     known = best > -np.inf
-    usual = known & (best >= _ALIKE)
-    reference = _middle(size[usual])
-    moved = np.clip(at + np.round(step * shift).astype(np.int64), 0, signal_mv.shape[1] - 1)
+    reference = row_median(records.table(np.where(known & (best >= _ALIKE), size, np.nan)))[records.of]
+    moved = np.clip(at + np.round(step * shift).astype(np.int64), 0, each.shape[2] - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Shapes(moved, np.where(known, best, np.nan), np.where(known, size / reference, np.nan))
 
 
-def _cut(signal: NDArray[np.float32], at: NDArray[np.int64], grid: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Stretches around `at`: (K, L, W); held beyond the record, 0 where missing or beyond 1 V."""
-    cut = signal.take(at[:, None] + grid, axis=1, mode="clip").transpose(1, 0, 2)
+def _cut(
+    each: NDArray[np.float32], of: NDArray[np.int64], at: NDArray[np.int64], grid: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Stretches around `at` in record `of`: (K, L, W); held beyond the record, 0 where missing or beyond 1 V."""
+    last = each.shape[2] - 1
+    where = np.minimum(np.maximum(at[:, None] + grid, 0), last) + (each.shape[2] * of)[:, None]
+    cut = np.ascontiguousarray(each.reshape(len(each), -1).take(where, axis=1).transpose(1, 0, 2))
     with np.errstate(invalid="ignore"):
         fine = np.abs(cut) <= _LARGEST_MV
     return cut if fine.all() else np.where(fine, cut, np.float32(0))
@@ -155,33 +171,37 @@ def _unit(cut: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.flo
     return centred / np.where(length > 1e-6, length, np.inf)[:, None, None], length
 
 
-def _dominant(examples: NDArray[np.float32], width_s: NDArray[np.float64] | None) -> NDArray[np.float32]:
-    """The median of the beats that are like the one which most beats are like: (L, W), length 1."""
-    flat = examples.reshape(len(examples), -1)
-    alike = flat @ flat.T >= _ALIKE
-    first = alike[np.argmax(alike.sum(axis=1))]
-    rest = alike & ~first
-    second = rest[np.argmax(rest.sum(axis=1))] & ~first
-    if width_s is not None and second.sum() >= 0.5 * first.sum():
-        known = np.isfinite(width_s)
-        if (first & known).any() and (second & known).any():
-            narrower = _middle(width_s[first & known]) - _middle(width_s[second & known])
-            first = second if narrower > _WIDER_S else first
-    chosen = np.sort(examples[first] if first.any() else examples, axis=0)
-    n = len(chosen)
-    return _unit(0.5 * (chosen[(n - 1) // 2] + chosen[n // 2])[None])[0][0]
+def _dominant(
+    examples: NDArray[np.float32], records: Ragged, width_s: NDArray[np.float64] | None
+) -> NDArray[np.float32]:
+    """The median of a record's beats that are like the one which most of its beats are like: (N, L, W), length 1."""
+    beats = records.lines(examples.reshape(len(examples), -1), 0.0)  # (N, beats, L · W)
+    alike = beats @ beats.swapaxes(1, 2) >= _ALIKE
+    row = np.arange(len(beats))
+    first = alike[row, np.argmax(alike.sum(axis=2), axis=1)]
+    rest = alike & ~first[:, None]
+    second = rest[row, np.argmax(rest.sum(axis=2), axis=1)] & ~first
+    if width_s is not None and second.any():
+        width = records.table(width_s)
+        narrower = row_median(np.where(first, width, np.nan)) - row_median(np.where(second, width, np.nan))
+        instead = (second.sum(axis=1) >= 0.5 * first.sum(axis=1)) & (narrower > _WIDER_S)
+        first = np.where(instead[:, None], second, first)
+    chosen = np.where(first.any(axis=1, keepdims=True), first, True)[:, :, None]
+    median = row_median(np.where(chosen, beats, np.float32(np.nan)).swapaxes(1, 2))
+    return _unit(median.reshape(len(beats), *examples.shape[1:]))[0]
 
 
 def _fit(
-    cut: NDArray[np.float32], template: NDArray[np.float32], lag: int
+    cut: NDArray[np.float32], template: NDArray[np.float32], records: Ragged
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Best lag (in steps, between them by a parabola), correlation there (−inf when flat), length: each (K,)."""
-    n_leads, width = template.shape
-    n_lags = 2 * lag + 1
-    shifted = np.zeros((n_lags, n_leads, width + 2 * lag), np.float32)
+    width = template.shape[2]
+    n_lags = cut.shape[2] - width + 1
+    shifted = np.zeros((len(template), n_lags, *cut.shape[1:]), np.float32)
     for k in range(n_lags):
-        shifted[k, :, k : k + width] = template
-    dots = cut.reshape(len(cut), -1) @ shifted.reshape(n_lags, -1).T
+        shifted[:, k, :, k : k + width] = template
+    beats = records.lines(cut.reshape(len(cut), -1), 0.0)
+    dots = records.flat(beats @ shifted.reshape(len(template), n_lags, -1).swapaxes(1, 2))
     total, squares = _running(cut, width), _running(np.square(cut).sum(axis=1), width)
     length = np.sqrt(np.maximum(squares - np.square(total).sum(axis=1) / width, 0))
     score = np.where(length > 1e-6, dots / np.where(length > 1e-6, length, 1), -np.inf)
@@ -194,7 +214,7 @@ def _fit(
     bend = left - 2 * top + right
     shift = np.where(inner & (bend < 0), 0.5 * (left - right) / np.where(bend < 0, bend, 1), 0.0)
     best = np.where(inner, np.minimum(best - 0.25 * (left - right) * shift, 1.0), best)
-    shift = np.where(np.isfinite(best), place - lag + shift, 0.0)
+    shift = np.where(np.isfinite(best), place - (n_lags - 1) // 2 + shift, 0.0)
     return shift, best, length[rows, place]
 
 
@@ -205,20 +225,15 @@ def _running(values: NDArray[np.float32], width: int) -> NDArray[np.float64]:
     return sums[..., width:] - sums[..., :-width]
 
 
-def _rr_ratio(r: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The interval before each beat over the median of up to nine around it; NaN for the first."""
-    rr = np.diff(r)
-    if len(rr) > 4:
-        near = np.abs(np.arange(len(rr))[:, None] + np.arange(-4, 5))  # mirrored at both ends
-        near = np.minimum(near, 2 * (len(rr) - 1) - near)
-        around = np.sort(rr[near], axis=1)[:, 4]
-    else:
-        around = np.full(len(rr), _middle(rr))
+def _rr_ratio(r: NDArray[np.float64], records: Ragged) -> NDArray[np.float64]:
+    """The interval before each beat over the median of up to nine around it; NaN for a record's first."""
+    rr = np.diff(r, prepend=np.nan)
+    place, n = records.place, records.count[records.of][:, None] - 1  # intervals of the record
+    rr[place == 0] = np.nan
+    nine = np.arange(9)
+    near = np.abs(place[:, None] + nine - 5)  # mirrored at both ends
+    near = np.where(n > 4, np.minimum(near, 2 * (n - 1) - near), nine)
+    interval = (np.arange(len(r)) - place)[:, None] + 1 + np.minimum(near, n - 1)
+    around = row_median(np.where(near < n, rr[interval], np.nan))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.concatenate([[np.nan], rr / around])
-
-
-def _middle(x: NDArray[np.float64]) -> float:
-    """Median of a few numbers, NaN of none."""
-    ordered, n = np.sort(x), len(x)
-    return float(0.5 * (ordered[(n - 1) // 2] + ordered[n // 2])) if n else np.nan
+        return rr / around

@@ -63,7 +63,7 @@ def f_waves(m: Measured) -> FWaves:
     rows = np.flatnonzero(used.any(axis=1))
     used = used[rows]  # (rows, N)
     raw = m.strip.signal.reshape(m.n_leads, n_records, -1)[rows, :, : n * step]
-    x: Array = raw.reshape(len(rows), n_records, n, step).mean(axis=3, dtype=np.float64)
+    x: Array = raw.reshape(len(rows), n_records, n, step).astype(np.float64) @ np.full(step, 1 / step)
     whole = np.isfinite(x)
     sums = [np.bincount(gap.ravel(), np.where(fine, row, 0.0).ravel(), n_gaps) for fine, row in zip(whole, x)]
     length = np.bincount(gap.ravel(), minlength=n_gaps)

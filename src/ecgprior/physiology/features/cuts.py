@@ -10,7 +10,7 @@ before it); straight lines instead of Meyer & Keiser's 1977 cubic splines are ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class Strip:
     Attributes
     ----------
     signal : ndarray, float32, (L, N · n_samples), mV
+        C order.
     fs : float, Hz
     n_samples : int
         Of each record.
@@ -42,28 +43,40 @@ class Strip:
 
     def beats(self, some: slice | NDArray) -> Strip:
         """The same for some beats."""
-        return replace(self, first=self.first[some])
+        return Strip(self.signal, self.fs, self.n_samples, self.first[some])
 
     def rows(self, leads: list[int]) -> Strip:
         """The same for some leads."""
-        return replace(self, signal=self.signal[leads])
+        first, last = leads[0], leads[-1]
+        side_by_side = leads == list(range(first, last + 1))
+        signal = self.signal[first : last + 1] if side_by_side else self.signal[leads]
+        return Strip(signal, self.fs, self.n_samples, self.first)
 
 
-def cut(strip: Strip, start: NDArray[np.float64], grid: NDArray[np.int64]) -> NDArray:
+def cut(strip: Strip, start: NDArray[np.float64], grid: NDArray[np.int64]) -> NDArray[np.float32]:
     """Samples at ``round(start) + grid``; NaN outside the beat's record and where `start` is NaN.
 
-    `start` is (K,), the same in all leads, or (L, …, K); the result is (L, K, W) or (L, …, K, W).
+    `start` is (K,), the same in all leads, or (L, …, K); the result is (L, K, W) or (L, …, K, W). `grid` increases by
+    equal steps.
     """
+    signal, low, n_grid = strip.signal, int(grid[0]), len(grid)
+    step = int(grid[1]) - low if n_grid > 1 else 1
     known = np.isfinite(start)
-    where = np.round(np.where(known, start, 0)).astype(np.int64)[..., None] + grid
-    inside = known[..., None] & (where >= 0) & (where < strip.n_samples)
-    where = np.minimum(np.maximum(where, 0), strip.n_samples - 1) + strip.first[:, None]
-    if start.ndim == 1:
-        x = strip.signal.take(where, axis=1, mode="clip")
-    else:
-        row = strip.signal.shape[1] * np.arange(strip.signal.shape[0])
-        x = strip.signal.take(where + row.reshape(-1, *[1] * start.ndim))
-    return x if inside.all() else np.where(inside, x, np.float32(np.nan))
+    begin = np.round(np.where(known, start, 0)).astype(np.int64)
+    edge = ~known | (begin + low < 0) | (begin + grid[-1] >= strip.n_samples)
+    row = signal.shape[1] * np.arange(len(signal)).reshape(-1, *[1] * max(start.ndim - 1, 1))
+    first = begin + (row + strip.first)  # in all the signals, lead after lead
+    n_windows, item = max(signal.size - step * (n_grid - 1), 0), signal.itemsize
+    windows = np.ndarray((n_windows, n_grid), signal.dtype, signal, strides=(item, step * item))
+    place = np.where(edge, 0, first + low)
+    x = windows[place] if n_windows else np.empty((*place.shape, n_grid), signal.dtype)
+    if edge.any():  # there, sample by sample
+        some = (slice(None), edge) if start.ndim == 1 else edge
+        where = begin[edge][:, None] + grid
+        inside = known[edge][:, None] & (where >= 0) & (where < strip.n_samples)
+        samples = signal.take(np.where(inside, first[some][..., None] + grid, 0))
+        x[some] = np.where(inside, samples, np.float32(np.nan))
+    return x
 
 
 def level_before(
@@ -71,7 +84,7 @@ def level_before(
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Median of the 20 ms before `at`, of what lies after `after` (NaN = no limit): (L, K), and the samples."""
     n = max(3, round(_LEVEL_S * strip.fs))
-    grid = -max(1, round(_GAP_S * strip.fs)) - np.arange(n)
+    grid = -max(1, round(_GAP_S * strip.fs)) + np.arange(1 - n, 1)
     samples = cut(strip, at, grid)
     if after is not None:
         covered = np.round(at)[:, None] + grid <= after[:, None]

@@ -99,8 +99,9 @@ def deflections(beat: Array, fs: float, onset: Array, offset: Array, noise: Arra
 def _divide(y: Array, least: Array, inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sign and number (from 1; 0 outside) of the deflection to which each sample belongs: (L, W) each."""
     index = np.arange(y.shape[1])
-    sure = np.where(y > least, 1, np.where(y < -least, -1, 0))
-    take = lambda a, at: np.take_along_axis(a, at, axis=1)  # noqa: E731
+    sure = (y > least).astype(np.int8) - (y < -least)
+    row = y.shape[1] * np.arange(len(y))[:, None]
+    take = lambda a, at: a.take(row + at)  # noqa: E731
     last = np.maximum.accumulate(np.where(sure != 0, index, 0), axis=1)
     following = np.minimum.accumulate(np.where(sure != 0, index, len(index) - 1)[:, ::-1], axis=1)[:, ::-1]
     before, after = take(sure, last), take(sure, following)
@@ -152,7 +153,8 @@ def _until(number: NDArray[np.int64], positive: NDArray[np.bool_]) -> Array:
 
 def _of(which: NDArray[np.bool_], values: Array, height: Array) -> Array:
     """The value of the largest of some deflections: (L,); 0 where there is none."""
-    return np.where(which.any(axis=1), np.take_along_axis(values, _largest(which, height), axis=1)[:, 0], 0.0)
+    largest = values[np.arange(len(values)), _largest(which, height)[:, 0]]
+    return np.where(which.any(axis=1), largest, 0.0)
 
 
 def _largest(which: NDArray[np.bool_], height: Array) -> NDArray[np.int64]:

@@ -114,7 +114,7 @@ def measure(record: Record, delineation: Delineation | None = None) -> Features:
         delineation = delineate(record)
     values, codes = measure_many([record], [delineation], leads=record.leads)
     names = feature_names(record.leads)
-    why = {n: reason_text(n, int(c)) for n, c in zip(names, codes[0]) if c}
+    why = {names[k]: reason_text(names[k], int(codes[0, k])) for k in np.flatnonzero(codes[0])}
     by_name = dict(zip(names, values[0].tolist()))
     return Features(MappingProxyType(by_name), MappingProxyType(why))
 

@@ -210,6 +210,9 @@ class Measured:
     def recorded(self) -> NDArray[np.bool_]:
         """Whether a lead holds any sample at all: (L, N)."""
         each = self.strip.signal.reshape(self.n_leads, self.n_records, -1)
+        first: NDArray[np.bool_] = np.isfinite(each[..., 0])
+        if first.all():
+            return first
         return np.asarray(np.isfinite(each).any(axis=-1))
 
     @cached_property
@@ -240,8 +243,9 @@ def _joined(arrays: Sequence[NDArray[Any]], axis: int = 1) -> NDArray[Any]:
 def _believed(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """The signal with what no amplifier gives (infinite, beyond 1 V) as missing."""
     with np.errstate(invalid="ignore"):
-        fine = np.abs(signal) <= _LARGEST_MV
-    return signal if fine.all() else np.where(fine, signal, np.float32(np.nan))
+        if signal.max() <= _LARGEST_MV and signal.min() >= -_LARGEST_MV:  # no NaN either
+            return np.ascontiguousarray(signal)
+        return np.where(np.abs(signal) <= _LARGEST_MV, signal, np.float32(np.nan))
 
 
 _LIMITS = tuple(

@@ -47,9 +47,10 @@ def median_deflections(
         −inf in a lead without positive deflection; NaN where it is not known.
     """
     level, slope, noise = zero
-    chosen = _chosen(usual & (marks[0, :, 1, 2] >= marks[0, :, 1, 0]), records)
+    chosen = np.flatnonzero(usual & (marks[0, :, 1, 2] >= marks[0, :, 1, 0]))
+    chosen = chosen[records.some(chosen).thinned(_OF)]
     some = records.some(chosen)
-    if not chosen.any():
+    if not len(chosen):
         nothing = np.full(noise.shape, np.nan)
         return deflections(np.full((*noise.shape, 2), np.nan), strip.fs, nothing, nothing, nothing), nothing
     at, marks = at[chosen], marks[:, chosen]
@@ -57,25 +58,20 @@ def median_deflections(
     edges[1:] = np.where(np.isfinite(edges[1:]), edges[1:], edges[0])
     first, last = _window(edges, strip.fs)
     grid = np.arange(first.min(), last.max() + 1)
-    line = (at - marks[0, :, 1, 0])[:, None] + grid
-    x = cut(strip.beats(chosen), at, grid) - (level[:, chosen, None] + slope[:, chosen, None] * line)
-    beat = row_median(np.ascontiguousarray(some.table(x.swapaxes(1, 2)).swapaxes(1, 2)))  # (L, N, W)
-    beat = np.where((grid >= first[:, None]) & (grid <= last[:, None]), beat, 0.0)
+    x = cut(strip.beats(chosen), at, grid)
+    beat = np.zeros((len(x), records.n_records, len(grid)))
+    stop = 0
+    for record, n in enumerate(some.count.tolist()):  # a table of all would be large
+        start, stop = stop, stop + n
+        own = slice(first[record] - grid[0], last[record] - grid[0] + 1)
+        after = (at - marks[0, :, 1, 0])[start:stop, None] + grid[own]
+        line = level[:, chosen[start:stop], None] + slope[:, chosen[start:stop], None] * after
+        beat[:, record, own] = row_median(np.ascontiguousarray((x[:, start:stop, own] - line).swapaxes(1, 2)))
     beat[~some.table(np.isfinite(marks[1:, :, 1, 1]), False).any(axis=-1)] = np.nan
     left = noise * 1.2533 / np.sqrt(np.maximum(some.count, 1))  # of a median of so many
     found = deflections(beat, strip.fs, edges[1:, 0] - grid[0], edges[1:, 2] - grid[0], left)
     until = np.where(np.isnan(found.r_until), np.nan, -np.inf)
     return found, np.where(found.r_until >= 0, found.r_until + grid[0], until)
-
-
-def _chosen(usual: NDArray[np.bool_], records: Ragged) -> NDArray[np.bool_]:
-    """The usual beats, evenly thinned in records with more than 256: bool, (K,)."""
-    chosen = usual.copy()
-    for record in np.flatnonzero(records.some(usual).count > _OF):
-        mine = np.flatnonzero(usual & (records.of == record))
-        chosen[mine] = False
-        chosen[mine[np.linspace(0, len(mine) - 1, _OF).round().astype(int)]] = True
-    return chosen
 
 
 def _window(edges: Array, fs: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ectopy import beat_kinds, compare_beats
+from ..ectopy import compare_beats, unusual
 from .cuts import Strip, cut, drift, level_before, pq_level, value_at
 from .deflections import Deflections
 from .median_beat import median_deflections
@@ -46,7 +46,7 @@ AMPLITUDES = (
 QUANTITIES = (*INTERVALS, "beat_qtc_ms", *AMPLITUDES)
 """Second axis of :attr:`BeatValues.values`, in this order."""
 
-_BLOCK = 1024  # beats measured at a time: memory of a 24 h record stays bounded
+_BLOCK = 64  # beats measured at a time: what is held between steps stays in the processor's cache
 _LONGEST_QRS_S = 0.4
 _SLOPE_S = 0.004
 
@@ -131,18 +131,12 @@ def _r_samples(marks: Array, n_samples: int) -> Array:
 
 
 def _kinds(strip: Strip, marks: Array, r: Array, records: Ragged) -> tuple[Array, NDArray[np.bool_]]:
-    """R where shapes fit best, and which beats are usual, record by record: (K,) each."""
-    at, usual = np.zeros(len(r)), np.zeros(len(r), bool)
-    stop = 0
-    for record, n in enumerate(records.count.tolist()):
-        start, stop = stop, stop + n
-        signal = strip.signal[:, record * strip.n_samples : (record + 1) * strip.n_samples]
-        mine, onset, offset = r[start:stop], marks[start:stop, 1, 0], marks[start:stop, 1, 2]
-        shapes = compare_beats(signal, strip.fs, mine, (offset - onset) / strip.fs)
-        at[start:stop] = shapes.at
-        kinds = beat_kinds(signal, strip.fs, mine, onset, offset, shapes=shapes)
-        usual[start:stop] = [kind == "N" for kind in kinds] if "N" in kinds else True
-    return at, usual
+    """R where shapes fit best, and which beats are usual (in a record without usual ones all): (K,) each."""
+    width_s = (marks[:, 1, 2] - marks[:, 1, 0]) / strip.fs
+    shapes = compare_beats(strip.signal, strip.fs, r, width_s, records)
+    usual = ~unusual(r, width_s, shapes, records)
+    some = np.asarray(records.table(usual, False).any(axis=-1))
+    return shapes.at.astype(np.float64), usual | ~some[records.of]
 
 
 def _longest_qrs(strip: Strip, marks: Array, records: Ragged) -> NDArray[np.int64]:
@@ -193,17 +187,23 @@ def _qrs(
     sensible = offset >= onset
     grid = np.arange(longest.max() + 2)
     x = cut(strip, np.where(sensible, onset, np.nan), grid)
-    inside = grid <= np.round(offset)[:, None] - np.round(onset)[:, None]
-    above = x - (level[..., None] + slope[..., None] * grid)
-    known = (np.isfinite(above) | ~inside).all(axis=-1) & sensible
-    high = np.where(inside & (grid <= np.round(r_until)[..., None]), above, 0.0)
-    top = np.where(known, high.max(axis=-1), np.nan)
+    last = np.where(sensible, np.round(offset) - np.round(onset), -1)
+    gap = np.isnan(x) & _upto(grid, last)
+    known = np.isfinite(level) & np.isfinite(slope) & ~gap.any(axis=-1) & sensible
+    flat = slope[..., None] * grid
+    np.subtract(x, flat, out=flat)
+    high = np.where(_upto(grid, np.minimum(last, np.round(r_until))), flat, -np.inf).max(axis=-1)
+    top = np.where(known, np.maximum(high - level, 0), np.nan)
     step = max(1, round(_SLOPE_S * strip.fs))
-    rise = np.abs(x[..., step:] - x[..., :-step]) * (strip.fs / step)
+    rise = np.abs(x[..., step:] - x[..., :-step])
     first = np.where(np.isfinite(marks[1:, :, 1, 0]), marks[1:, :, 1, 0], onset) - onset
-    last = marks[1:, :, 1, 1] - onset
-    middle = grid[:-step] + step / 2
-    before = (middle >= first[..., None] - 0.5 * step) & (middle <= last[..., None] + 0.5 * step)
-    before &= np.isfinite(rise) & (grid[step:] <= longest[:, None] + 1)
-    steepest = np.where(before, rise, 0.0).max(axis=-1, initial=0.0)
-    return np.maximum(top, 0), np.where(before.any(axis=-1), steepest, np.nan)
+    before = _upto(grid[:-step], np.minimum(marks[1:, :, 1, 1] - onset, longest + 1 - step))
+    before &= ~_upto(grid[:-step], np.ceil(first) - step - 1)
+    steepest = np.fmax.reduce(np.where(before, rise, np.float32(-1)), axis=-1, initial=-1)
+    return top, np.where(steepest >= 0, steepest * (strip.fs / step), np.nan)
+
+
+def _upto(grid: NDArray[np.int64], last: Array) -> NDArray[np.bool_]:
+    """Which places of `grid` (0, 1, …) are at or before `last`, none where that is NaN: bool, (…, W)."""
+    most = np.clip(np.where(np.isnan(last), -1, np.floor(last)), -1, len(grid)).astype(np.int32)
+    return grid.astype(np.int32) <= most[..., None]

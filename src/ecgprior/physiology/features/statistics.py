@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def row_statistics(values: Array) -> RowStatistics:
     )
 
 
-def row_median(values: Array) -> Array:
+def row_median(values: NDArray[Any]) -> NDArray[Any]:
     """Median of the finite values over the last axis; NaN where there are none."""
     if values.shape[-1] == 0:
         return np.full(values.shape[:-1], np.nan, values.dtype)

@@ -27,7 +27,6 @@ _BLOCK = "voltage_axis"
 _LEAST_MV_MS = {"P": 0.5, "QRS": 1.0, "T": 1.0}
 _LONGEST_S = 0.7
 _CHEST = ("V1", "V2", "V3", "V4", "V5", "V6")
-_LIMB = ("I", "II", "III", "aVF")
 _PAIRS = {
     ("I", "II"): lambda a, b: (a, b),
     ("I", "III"): lambda a, b: (a, a + b),
@@ -64,13 +63,15 @@ def _areas(m: Measured, wave: str, rows: list[int]) -> Array:
 def _axis(m: Measured, wave: str) -> tuple[Array, NDArray[np.uint8]]:
     """Direction of a wave's area in degrees, −180 … 180, and the reason of a NaN: (N,) each."""
     angle, why = np.full(m.n_records, np.nan), np.full(m.n_records, Reason.NO_LEAD, np.uint8)
-    rows = [k for k, lead in enumerate(m.leads) if lead in _LIMB]
-    areas = dict(zip((m.leads[k] for k in rows), _areas(m, wave, rows)))
+    seen = m.seen[("P", "QRS", "T").index(wave), 0]
+    areas: dict[str, Array] = {}
     recorded = dict(zip(m.leads, m.recorded))
-    waiting = np.ones(m.n_records, bool)
+    waiting = seen.copy()
     for pair, to_one_two in _PAIRS.items():
-        if not all(lead in areas for lead in pair) or not waiting.any():
+        if not all(lead in m.leads for lead in pair) or not waiting.any():
             continue
+        more = [lead for lead in pair if lead not in areas]
+        areas |= zip(more, _areas(m, wave, [m.leads.index(lead) for lead in more])) if more else {}
         tried = waiting & recorded[pair[0]] & recorded[pair[1]]
         one, two = to_one_two(*(areas[lead] for lead in pair))
         x, y = one, (2 * two - one) / np.sqrt(3)
@@ -80,7 +81,6 @@ def _axis(m: Measured, wave: str) -> tuple[Array, NDArray[np.uint8]]:
         why[known & large] = Reason.MEASURED
         angle = np.where(known & large, np.degrees(np.arctan2(y, x)), angle)
         waiting &= ~known
-    seen = m.seen[("P", "QRS", "T").index(wave), 0]
     absent = {"P": Reason.NO_P, "QRS": Reason.NO_EDGE, "T": Reason.NO_T}[wave]
     why = np.where(m.n_beats == 0, Reason.NO_BEATS, np.where(seen, why, absent)).astype(np.uint8)
     return np.where(seen, angle, np.nan), why
