@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgprior.physiology.ectopy import beat_kinds, compare_beats
+from ecgprior.physiology.ectopy import beat_kinds, compare_beats, unusual
+from ecgprior.physiology.features.ragged import Ragged
 from ecgprior.simulator.simulate import simulate
 
 
@@ -72,6 +73,22 @@ def test_fits_are_found_within_24_ms():
     assert np.ptp(shapes.at - r) <= 1
     np.testing.assert_allclose(shapes.correlation, 1, atol=0.01)
     np.testing.assert_allclose(shapes.size, 1, atol=0.05)
+
+
+def test_several_records_at_once_are_as_one_by_one():
+    ats = [[200, 400, 600, 740, 1000, 1200], [], [300, 500], [200, 400, 600, 800, 1000]]
+    parts = [trace(s, at) for s, at in zip(["nnnvnn", "", "nv", "vvvvv"], ats)]
+    signal = np.concatenate([p[0] for p in parts], axis=1)
+    r, on, off = (np.concatenate([p[k] for p in parts]) for k in (1, 2, 3))
+    records = Ragged(np.repeat(np.arange(4), [len(at) for at in ats]), 4)
+    width = (off - on) / 250
+    shapes = compare_beats(signal, 250, r, width, records)
+    alone = [compare_beats(p[0], 250, p[1], (p[3] - p[2]) / 250) for p in parts]
+    for together, single in zip(shapes, zip(*alone)):
+        np.testing.assert_allclose(together, np.concatenate(single), rtol=1e-5)
+    found = np.where(unusual(r, width, shapes, records), "V", "N")
+    assert tuple(found) == sum((beat_kinds(p[0], 250, *p[1:]) for p in parts), ())
+    assert (found == "V").sum() == 1
 
 
 def test_thousands_of_beats_are_compared_in_blocks():
