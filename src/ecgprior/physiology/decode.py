@@ -360,9 +360,9 @@ def _order(table: _Table, rules: Rules) -> None:
 def _find_peaks(table: _Table, signal: NDArray[np.float32], smoothed: NDArray[np.float32]) -> None:
     """Fill in the peaks, in place: of QRS in the trace, of P and T in the smoothed trace."""
     table.peak = np.full(table.there.shape, np.nan)
-    for trace, waves in ((signal, slice(_QRS, _QRS + 1)), (smoothed, slice(_P, _T + 1, 2))):
-        there, peak = table.there[:, :, waves], table.peak[:, :, waves]
-        onset, offset = table.onset[:, :, waves], table.offset[:, :, waves]
+    for wave, trace in enumerate((smoothed, signal, smoothed)):
+        there, peak = table.there[:, :, wave], table.peak[:, :, wave]
+        onset, offset = table.onset[:, :, wave], table.offset[:, :, wave]
         seen, known = there[:-1], there[-1]
         peak[:-1][seen] = lead_peaks(trace, np.nonzero(seen)[0], onset[:-1][seen], offset[:-1][seen])
         peak[-1][known] = vector_peaks(trace, seen[:, known], onset[-1][known], offset[-1][known])

@@ -89,11 +89,10 @@ def vector_peaks(
     best, shift = np.empty(len(start), np.int64), np.empty(len(start))
     order = np.argsort(last)
     block = max(1, _BLOCK // len(signal))
-    turned = np.ascontiguousarray(signal.T)
     for begin in range(0, len(start), block):
         some = order[begin : begin + block]
         step = _steps(last[some])
-        here = turned.take(start[some, None] + step, axis=0)  # (wave, time, lead)
+        here = np.ascontiguousarray(np.moveaxis(signal[:, start[some, None] + step], 0, 2))
         here -= here[:, :1].copy()
         here -= here[:, -1:] * _parts(last[some]).astype(np.float32)[:, :, None]
         here *= seen[:, some].T[:, None]
@@ -176,14 +175,12 @@ def _vertex(
     size: NDArray[np.float64], last: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Where each row is largest, and how far from there the top of the parabola through its neighbours is."""
-    flat, base = size.ravel(), np.arange(len(size)) * size.shape[1]
-    best = size.argmax(axis=1)
+    flat, best = size.ravel(), size.argmax(axis=1)
     middle = (best > 0) & (best < last)
-    at = base + best
+    at = np.arange(len(size)) * size.shape[1] + best
     largest, left, right = flat[at], flat[at - middle], flat[at + middle]
     bend = left - 2 * largest + right
-    round_ = middle & (bend < 0)
-    shift = np.where(round_, 0.5 * (left - right) / np.where(round_, bend, 1.0), 0.0)
+    shift = np.divide(0.5 * (left - right), bend, out=np.zeros(len(bend)), where=bend < 0)
     return best, shift.clip(-0.5, 0.5)
 
 
