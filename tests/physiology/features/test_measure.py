@@ -200,6 +200,15 @@ def test_a_long_record_is_measured_in_blocks(boxes):
 EDGE = [math.nan, math.inf, -math.inf, 0.0, 1e-30, 1e30, -1e30]
 
 
+def test_a_record_of_one_step_has_no_f_waves():
+    points = np.zeros((1, 2, 3, 3))
+    points[:, 1] = 40.0
+    features = measure(
+        Record(np.ones((1, 9), np.float32), 360.0, ("II",)), Delineation(("II",), points, points[0])
+    )
+    assert math.isnan(features["f_wave_hz"])
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -56,7 +56,7 @@ def f_waves(m: Measured) -> FWaves:
     step = max(1, round(fs / _HZ))
     n = int(min(m.strip.n_samples, _LONGEST_S * fs)) // step
     gap, n_gaps = _gaps(m, n, step)
-    if fs / step < 4 * _BAND_HZ[1] or not gap.any():
+    if fs / step < 4 * _BAND_HZ[1] or n * step < _LEAST_S * fs or not gap.any():
         return FWaves(*np.full((3, n_records), np.nan))
     preferred = m.recorded & np.isin(m.leads, _LEADS)[:, None]
     used = np.where(preferred.any(axis=0), preferred, m.recorded)

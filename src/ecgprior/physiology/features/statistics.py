@@ -65,7 +65,11 @@ def row_median(values: NDArray[Any]) -> NDArray[Any]:
     """Median of the finite values over the last axis; NaN where there are none."""
     if values.shape[-1] == 0:
         return np.full(values.shape[:-1], np.nan, values.dtype)
-    ordered = np.sort(values, axis=-1)
+    ordered = np.sort(values, axis=-1)  # NaN comes last
+    n, last = ordered.shape[-1], ordered[..., -1]
+    if (last == last).all():  # no gap
+        low = ordered[..., (n - 1) // 2]
+        return np.asarray(low + 0.5 * (ordered[..., n // 2] - low))
     count = np.asarray((ordered == ordered).sum(axis=-1))
     return np.where(count < 1, np.nan, _quantile(ordered, count, 0.5))
 
