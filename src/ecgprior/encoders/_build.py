@@ -20,7 +20,7 @@ def build_encoder(
     Parameters
     ----------
     name : str
-        A file of ``encoders/``: ``"xresnet1d"``, ``"transformer"``.
+        A file of ``encoders/`` without its ending: ``"xresnet1d"``, ``"transformer"``, ``"s4d"``, ``"vit"``, ….
     config : dict
         Fields of that encoder's ``Config``; absent ones take their defaults.
     leads : sequence of str
