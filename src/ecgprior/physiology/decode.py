@@ -11,7 +11,7 @@
    is farthest from the line between them (:mod:`~ecgprior.physiology.peaks`). Over all leads, the onset is the
    second-earliest and the offset the second-latest one: one stray lead does not make the interval.
 
-No loop over beats or leads: about 1 ms for twelve leads of 10 s.
+No loop over beats or leads: about 1.5 ms for twelve leads of 10 s.
 
 **Source**: global boundaries over several leads as for LUDB's marks; the earliest onset and latest offset over
 simultaneous leads, one outlier left out, follow the CSE working party (Willems et al. 1985, doi
