@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*_cache", "*.egg-info", "build", "dist")
+KINDS = {".py", ".toml", ".csv", ".json", ".onnx", ".html", ".css"}
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,11 @@ def test_the_wheel_holds_what_the_source_tree_holds(wheel):
     wanted = {
         p.relative_to(source).as_posix()
         for p in (source / "ecgprior").rglob("*")
-        if p.suffix in {".py", ".toml", ".csv", ".html", ".css"}
+        if p.suffix in KINDS
     }
     assert held == wanted
-    assert {Path(name).suffix for name in held} == {".py", ".toml", ".csv", ".html", ".css"}
-    assert {"ecgprior/app/report/page.html", "ecgprior/app/report/style.css"} <= held
+    assert {Path(name).suffix for name in held} == KINDS
+    assert {"ecgprior/app/report/page.html", "ecgprior/physiology/delineator.onnx"} <= held
 
 
 @pytest.mark.slow

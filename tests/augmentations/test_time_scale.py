@@ -57,3 +57,20 @@ def test_silence_holds_no_wave(heart, apply):
 def test_low_is_below_high():
     with pytest.raises(RecipeError, match="low <= high"):
         TimeScale.check({"low": 2.0, "high": 1.0})
+
+
+@pytest.mark.parametrize("augmentation", [TimeScale(), CropResize(), TimeScale(low=2.0, high=2.0)])
+def test_fiducials_move_with_the_signal(heart, apply, augmentation):
+    batch = heart()
+    beating = batch.columns["waves"][0, 0] == 2
+    onset = ((torch.diff(beating.int()) == 1).nonzero()[:, 0] + 1).float()
+    marks = torch.full((len(batch), len(onset), 3, 3), torch.nan)
+    marks[:, :, 1, 0] = onset
+    view = apply(augmentation, batch.with_(columns=batch.columns | {"fiducials": marks}))
+    for row in range(len(batch)):
+        moved = view.columns["fiducials"][row, :, 1, 0]
+        here = moved[moved.isfinite()]
+        assert 0 < len(here) <= len(onset) and (torch.diff(here) > 0).all()
+        seen = ((torch.diff((view.columns["waves"][row, 0] == 2).int()) == 1).nonzero()[:, 0] + 1).float()
+        away = (here[:, None] - seen).abs().amin(1)
+        assert (away[(here > 2) & (here < 1990)] <= 1.5).all()

@@ -278,14 +278,14 @@ def test_two_processes_equal_one(corpus, recipe, tmp_path):
 
 def test_an_objective_that_needs_the_next_window_counts_out_short_records(corpus, recipe, tmp_path, monkeypatch):
     seen = []
-    project = SimCLR._project
+    project = SimCLR.project
 
     def look(self, batch, rng):
         seen.append(batch.next.valid.all().item())
         return project(self, batch, rng)
 
     monkeypatch.setattr(SimCLR, "needs", frozenset({"next"}))
-    monkeypatch.setattr(SimCLR, "_project", look)
+    monkeypatch.setattr(SimCLR, "project", look)
     fit(recipe(steps=2), corpus, tmp_path / "run")
     start = read_log(tmp_path / "run" / "log.jsonl")[0]
     short = int((corpus.index["n_samples"] < 400).sum())

@@ -48,6 +48,18 @@ def waves_at(batch: Batch, position: Tensor, valid: Tensor) -> dict[str, Tensor]
     return {WAVES: torch.where(valid[:, None, :], read, torch.full_like(read, UNKNOWN))}
 
 
+def fiducials_at(batch: Batch, start: Tensor, step: Tensor) -> dict[str, Tensor]:
+    """The column of fiducials where sample t is read at `start` + t · `step`, both (B, 1); empty without one.
+
+    NaN = outside the window.
+    """
+    if "fiducials" not in batch.columns:
+        return {}
+    moved = (batch.columns["fiducials"] - start[:, :, None, None]) / step[:, :, None, None].clamp(min=1e-6)
+    outside = (moved < 0) | (moved > batch.signal.shape[-1] - 1)
+    return {"fiducials": moved.masked_fill(outside, torch.nan)}
+
+
 def need_waves(batch: Batch, name: str) -> Tensor:
     """The column of waves.
 

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, model_validator
 
 from ..batch import Batch, BatchRandom
-from ._waves import read_between, waves_at
+from ._waves import fiducials_at, read_between, waves_at
 from .base import Augmentation
 
 
@@ -39,10 +39,10 @@ class CropResize(Augmentation):
         length = ((n - 1) * share).clamp(min=0)
         start = (n - 1 - length).clamp(min=0) * rng.uniform("start", 1)
         time = torch.arange(batch.signal.shape[-1], device=n.device, dtype=torch.float32)
-        position = start + time * length / (n - 1).clamp(min=1)
+        step = length / (n - 1).clamp(min=1)
+        position = start + time * step
         position = torch.minimum(position, start + length)
         signal = read_between(batch.signal, position)
-        waves = waves_at(batch, position, batch.valid)
-        return batch.with_(
-            signal=torch.where(batch.valid[:, None, :], signal, 0.0), columns=batch.columns | waves
-        )
+        moved = waves_at(batch, position, batch.valid) | fiducials_at(batch, start, step)
+        signal = torch.where(batch.valid[:, None, :], signal, 0.0)
+        return batch.with_(signal=signal, columns=batch.columns | moved)

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, model_validator
 
 from ..batch import Batch, BatchRandom
-from ._waves import read_between, waves_at
+from ._waves import fiducials_at, read_between, waves_at
 from .base import Augmentation
 
 
@@ -38,10 +38,10 @@ class TimeScale(Augmentation):
         last = (batch.valid.sum(1, keepdim=True) - 1).clamp(min=0).to(torch.float32)
         room = (last - last * factor).clamp(min=0)
         time = torch.arange(batch.signal.shape[-1], device=last.device, dtype=torch.float32)
-        position = room * rng.uniform("start", 1) + time * factor
+        start = room * rng.uniform("start", 1)
+        position = start + time * factor
         valid = batch.valid & (position <= last + 1e-3)
         position = torch.minimum(position, last)
         signal = torch.where(valid[:, None, :], read_between(batch.signal, position), 0.0)
-        return batch.with_(
-            signal=signal, valid=valid, columns=batch.columns | waves_at(batch, position, valid)
-        )
+        moved = waves_at(batch, position, valid) | fiducials_at(batch, start, factor)
+        return batch.with_(signal=signal, valid=valid, columns=batch.columns | moved)

@@ -6,7 +6,7 @@ one (its floor is the mean log of their number), and ``own_plus_neighbours`` for
 similar windows with half the weight. ``soft`` takes how much alike as a weight.
 
 **Source** – PhysioCLR (arXiv 2509.08116); ``mean_of_logs`` is the outer form of Khosla et al. 2020 (arXiv
-2004.11362), equation 2; the others are ours (``methods.md`` A.4).
+2004.11362), equation 2; the others are ours.
 """
 
 from __future__ import annotations

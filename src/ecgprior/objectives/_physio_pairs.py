@@ -126,7 +126,7 @@ class Pairs(nn.Module):
             raise CorpusError(
                 "training part: expected recordings of which some are physiologically alike and some are not; "
                 f"similarities of training pairs are {low:.3g} to {high:.3g}, δ is {self.delta:.3g}: prepare more "
-                "recordings, or give a share of positives in place of a threshold (objective.threshold)"
+                "recordings, or give a share of positives in place of a threshold (objective.pairs.threshold)"
             )
 
     @property

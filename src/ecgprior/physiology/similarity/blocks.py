@@ -13,7 +13,7 @@ Few components a block are better than many: of the nearest five of a PTB-XL rec
 two a block share its diagnostic codes 4.8 times as often as chance, four 3.7 times, ten 3.4 times and twenty-five
 3.4 times (the cosine of :class:`PlainSpace` 4.5 times): further components are mostly what is measured badly.
 
-**Source**: ``methods.md`` A.3 of the project; the number of components and h are ours.
+**Source**: ours, beside the plain cosine of PhysioCLR (arXiv 2509.08116).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """PhysioCLR's similarity: the cosine of standardised features on their first 50 principal components.
 
-**Source**: ``methods.md`` A.2–A.3 of the project. Changed: features in mV, ms and bpm before any normalisation,
+**Source**: PhysioCLR (arXiv 2509.08116) and its release. Changed: features in mV, ms and bpm before any normalisation,
 robust units, what is missing kept, δ as a quantile of the training pairs and not the paper's 0.25, which on other
 features than the paper's lets 14–24 % of all pairs pass.
 """

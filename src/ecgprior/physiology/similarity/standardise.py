@@ -6,7 +6,7 @@ the standard deviation stands in. Angles (``…_deg``) are differences on the ci
 floors. Values are cut at ±4 (winsorised), so one wild measurement cannot own a component. What was not measured is 0
 after that, the training median, and is never mistaken for it: the share that is missing goes along.
 
-**Source**: ``methods.md`` A.2–A.3 of the project (after PhysioCLR, with its faults removed).
+**Source**: after PhysioCLR (arXiv 2509.08116) and its release, with the release's faults removed.
 """
 
 from __future__ import annotations
