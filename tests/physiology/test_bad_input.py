@@ -147,6 +147,15 @@ def test_mains_ten_times_the_signal(hz, fs):
     assert_inner_beats(ecg.record.with_(signal=ecg.record.signal + mains), ecg, missed=1, false=1)
 
 
+@pytest.mark.parametrize("hz", [50.0, 60.0])
+@pytest.mark.parametrize("leads", [LEADS, ("II",)])
+def test_the_same_hum_of_10_mv_on_every_lead(hz, leads):
+    ecg = heart(4)
+    t = np.arange(ecg.record.n_samples) / ecg.record.fs
+    humming = ecg.record.with_(signal=ecg.record.signal + 10 * np.sin(2 * np.pi * hz * t)).pick(leads)
+    assert_inner_beats(humming, ecg)
+
+
 def test_mains_alone_is_no_heart():
     t = np.arange(5000) / 500
     assert_nothing(Record(signal=2 * np.sin(2 * np.pi * 50 * t + np.arange(12)[:, None]), fs=500))

@@ -103,3 +103,14 @@ def test_an_amplifier_at_its_rail_is_a_gap():
     missing = trace_of(signal, 250).missing
     assert missing is not None and missing[0, 996:1304].all() and missing[0].sum() < 320
     assert not missing[1].any()
+
+
+@pytest.mark.parametrize("hz", [50, 60, 60.2])
+def test_a_loud_hum_is_taken_off_and_the_rest_stays(hz):
+    t = np.arange(2500) / 250
+    heart = np.exp(-(((t % 0.9) - 0.45) ** 2) / (2 * 0.012**2)).astype(np.float32)
+    signal = np.stack([heart, heart + 8 * np.sin(2 * np.pi * hz * t + 1)]).astype(np.float32)
+    clean = trace_of(signal, 250).signal
+    np.testing.assert_array_equal(clean[0], trace_of(signal[:1], 250).signal[0])
+    rest = np.abs(clean[1] - clean[0])[150:-150]
+    assert rest.max() < (0.05 if hz != 60.2 else 0.5)  # of 8 mV

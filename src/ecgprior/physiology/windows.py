@@ -23,6 +23,7 @@ _HOP = 2048
 _MULTIPLE = 32  # the network takes multiples of so many samples
 _ROWS = 48  # leads × windows of one call: what a cache of a few MB holds
 _FLAT_MV = 0.01  # a lead with a smaller range was not recorded
+_HUM_MV = 0.1
 _RAIL_MV = 4.0
 _CLIP_MV = 20.0  # no heart reaches this; from here on float32 and filters lose the rest of the trace
 
@@ -65,11 +66,37 @@ def trace_of(signal: NDArray[np.float32], fs: float) -> Trace:
     if not whole:
         missing = np.isnan(at_250)
         at_250 = _bridged(at_250, missing)
+    at_250 = _without_mains(at_250)
     span = at_250.max(axis=1) - at_250.min(axis=1)
     lead_mask = np.asarray(span >= _FLAT_MV)
     if missing is not None:
         lead_mask &= ~missing.all(axis=1)
     return Trace(at_250, lead_mask, missing, rate)
+
+
+def _without_mains(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(L, T) at 250 Hz without 50 and 60 Hz where a lead hums with 0.1 mV and half its SD or more; other leads as they were.
+
+    The hum is what a second around each sample holds of that frequency, amplitude and phase of its own: a beat has
+    next to nothing in a band so narrow, and a mains that drifts by 0.2 Hz is followed.
+    """
+    second = int(FS)
+    n_seconds = x.shape[1] // second
+    for hz in (50, 60, 50, 60) if n_seconds else ():  # the second time what drifted is left
+        turn = np.exp(-2j * np.pi * hz / FS * np.arange(x.shape[1])).astype(np.complex64)
+        blocks = (x[:, : n_seconds * second] * turn[: n_seconds * second]).reshape(len(x), n_seconds, second)
+        size = 2 * np.median(np.abs(blocks.mean(axis=2)), axis=1)
+        loud = np.flatnonzero((size >= _HUM_MV) & (size >= 0.5 * x.std(axis=1)))
+        if not len(loud):
+            continue
+        level = x[loud].mean(axis=1, keepdims=True)
+        total = np.pad(np.cumsum((x[loud] - level) * turn, axis=1, dtype=np.complex128), ((0, 0), (1, 0)))
+        at = np.arange(x.shape[1])
+        first, stop = np.maximum(at - second // 2, 0), np.minimum(at + second // 2 + 1, x.shape[1])
+        around = (total[:, stop] - total[:, first]) / (stop - first)
+        x = x.copy()
+        x[loud] -= 2 * (around * turn.conj()).real.astype(np.float32)
+    return x
 
 
 def _at_rail(signal: NDArray[np.float32], fs: float) -> NDArray[np.bool_]:
