@@ -84,7 +84,8 @@ class LeadEncoder(Encoder):
 
     @abstractmethod
     def lead_tokens(self, signal: Tensor, lead_mask: Tensor, valid: Tensor | None) -> Tensor:
-        """Tokens of each lead in its own words: (B, L, P, D), P = ⌈T / lead_stride⌉; `valid` None = no padding.
+        """Tokens of each lead in its own words: (B, L, P, D), P = ⌈T / lead_stride⌉; `valid` None = no padding,
+        and a length that the encoder's strides divide.
 
         What stands at absent leads and at padding means nothing, but absent leads and padding have no influence on
         the others. Traced code takes any number of leads in any order, whatever ``leads`` says.

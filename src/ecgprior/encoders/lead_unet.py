@@ -7,7 +7,8 @@ others have it, at a fraction of the cost of a U-Net a lead, and neither number 
 
 What we changed: the delineators that this follows (below) run their network on single leads; ours shares the trunk.
 Baseline, mains and amplitude are dealt with inside, by a fixed front end (``_front.py``), so that an exported file
-needs nothing but a resampled signal. Padding and absent leads have no influence.
+needs nothing but a resampled signal. Padding and absent leads have no influence; the
+exported file takes no padding, and a multiple of 32 samples.
 
 Source: Ronneberger et al. 2015, *U-Net*, arXiv 1505.04597; Moskalenko et al. 2020, arXiv 2001.04689, and Joung et al.
 2023, arXiv 2304.06237 (one-dimensional, for ECG delineation).

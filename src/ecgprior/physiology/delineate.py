@@ -1,6 +1,6 @@
 """Onset, peak and offset of every P, QRS and T wave, in each lead and over all leads.
 
-A small 1-D U-Net after ECG-DelNet gives each lead's probabilities of the waves, seeing all leads at once
+A small U-Net (the encoder ``lead_unet``) gives each lead's probabilities of the waves, seeing all leads at once
 (:mod:`~ecgprior.physiology.network`); a decoder turns them into ordered waves (:mod:`~ecgprior.physiology.decode`).
 Records of any length: above ten minutes in overlapping blocks, so that memory stays bounded.
 

@@ -1,7 +1,7 @@
 """The decoder's settings: how much probability makes a wave, and what goes with what.
 
 Chosen by hand on five-fold training's first fold (24 LUDB recordings that the network had not seen), on CPSC-2021's
-fibrillation and on noise; macro-F1 changes by less than 0.002 over wide ranges of each.
+fibrillation and on noise; variants scored later on all 119 stayed within 0.001 of its macro-F1 and changed nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A record as the wave network reads it, and its probabilities over records of any length.
 
-The trace is only resampled to 250 Hz; what is missing is bridged by a straight line and remembered. Windows are at most
+The trace is resampled to 250 Hz; rails and a loud hum are taken off; what is missing is bridged by a straight line and remembered. Windows are at most
 10.24 s long; longer records are read in overlapping windows, of which the middle parts are kept.
 """
 
