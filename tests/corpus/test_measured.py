@@ -194,7 +194,7 @@ def test_given_fiducials_are_measured_instead(corpus, truth, tmp_path):
 
 
 def test_impossible_settings_are_refused(corpus):
-    for window in (0, -1, float("nan"), float("inf")):
+    for window in (0, 0.9, -1, float("nan"), float("inf")):
         with pytest.raises(CorpusError, match="window: expected"):
             measure_corpus(corpus, window_s=window)
     with pytest.raises(CorpusError, match="rate of the fiducials"):

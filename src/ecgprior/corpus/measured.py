@@ -132,8 +132,8 @@ def _task(
     fiducials: str | Path | None,
     fiducials_fs: float | None,
 ) -> Task:
-    if window_s is not None and not (isfinite(window_s) and window_s * corpus.fs >= 1):
-        raise CorpusError(f"window: expected a finite number of seconds above 0, got {window_s}")
+    if window_s is not None and not (isfinite(window_s) and window_s >= 1):
+        raise CorpusError(f"window: expected at least 1 s, below which no beat is looked for, got {window_s}")
     if fiducials is not None and network is not None:
         raise CorpusError(
             "fiducials and network: expected one of them, got both – given fiducials need no network"

@@ -11,7 +11,7 @@ def command(
     window: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="Windows side by side in each record; by default the whole record."
+            metavar="SECONDS", help="Windows side by side in each record, at least 1 s; a rest of half of one or more is a shorter one."
         ),
     ] = None,
     network: Annotated[
