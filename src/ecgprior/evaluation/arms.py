@@ -20,6 +20,7 @@ from .folds import PARTS, Folds
 from .metrics import evaluate
 from .plan import BenchmarkRecipe, ResolvedArm
 from .probe import count_seen, fit_probe, labelled_rows
+from .trunk import has_trunk, train_trunk, trunk_records, two_parts
 
 if TYPE_CHECKING:
     from ..corpus.shards import Corpus
@@ -80,12 +81,21 @@ class Setting:
         index = self.corpus.index
         return index.filter(index["source"].is_in(list(self.recipe.unlabelled_sources)))["record"].to_list()
 
+    @cached_property
+    def outside(self) -> list[str]:
+        """Records of the trunk's sources; none without a trunk."""
+        plan = self.recipe.trunk
+        return [] if plan is None else trunk_records(plan, self.corpus, set(self.folds.table["source"]))
+
     def key(self, name: CellName) -> dict[str, str]:
         """Digests of all that a cell's numbers depend on, except the signals and the code."""
         tasks = [task.model_dump(mode="json", exclude_defaults=True) for task in self.recipe.tasks]
-        measured = {"features": self._features_digest()} if self.arm(name).arm.features else {}
+        arm, plan = self.arm(name), self.recipe.trunk
+        measured = {"features": self._features_digest()} if arm.arm.features else {}
+        if plan is not None and has_trunk(plan, arm):
+            measured["trunk"] = digest_json([plan.model_dump(mode="json"), sorted(self.outside)])
         return {
-            "arm": self.arm(name).digest,
+            "arm": arm.digest,
             "tasks": digest_json(tasks),
             "folds": self.folds.digest,
             "labels": self.folds.label_digest,
@@ -112,7 +122,7 @@ class Setting:
         preprocessing = arm.recipe(0).preprocessing
         key = preprocessing.model_dump_json()
         if key not in self._stores:
-            rows = self.corpus.rows([*self.folds.table["record"], *self.unlabelled])
+            rows = self.corpus.rows([*self.folds.table["record"], *{*self.unlabelled, *self.outside}])
             self._stores[key] = WindowStore(self.corpus, preprocessing, rows, folder=self.work, progress=progress)
         return self._stores[key]
 
@@ -200,6 +210,14 @@ def _encoder(
     if labels is not None:  # a record without any label says nothing to it
         known: NDArray[np.bool_] = np.asarray(~np.isnan(labels[1]).all(axis=1))
         train = [r for r, row in zip(train, setting.corpus.rows(train), strict=True) if known[row]]
+    begin: Path | None = None
+    if setting.recipe.trunk is not None and has_trunk(setting.recipe.trunk, arm):
+        first, then = two_parts(setting.recipe.trunk, recipe)
+        store = setting.store(arm, progress)
+        begin = train_trunk(arm, first, setting.corpus, setting.outside, setting.work, store, setting.device, progress)
+        if then is None:
+            return _passes(load(begin, _device(setting)))
+        recipe = then
     path = fit(
         recipe,
         setting.corpus,
@@ -207,12 +225,18 @@ def _encoder(
         train=train,
         validation=parts["validation"],
         labels=labels,
+        init=begin,
         store=setting.store(arm, progress),
         device=setting.device,
         facts={"benchmark": str(name), "folds": setting.folds.digest},
         progress=progress,
     )
-    model = load(path, _device(setting))
+    before = load(begin, "cpu").config["metrics"]["view_passes"] if begin is not None else 0
+    model, passes = _passes(load(path, _device(setting)))
+    return model, passes + before
+
+
+def _passes(model: Checkpoint) -> tuple[Checkpoint, int]:
     return model, int(model.config["metrics"].get("view_passes", 0))
 
 

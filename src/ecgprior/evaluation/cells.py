@@ -80,7 +80,7 @@ class CellStore:
         """Claim a cell for the block: False when another process is at it, or it is finished."""
         lock = self.folder / f".{name}.lock"
         with open(lock, "a") as file:
-            if not _locked(file.fileno()):
+            if not holds_lock(file.fileno()):
                 yield False
                 return
             if self.path(name).exists():
@@ -96,7 +96,7 @@ class CellStore:
         lock = self.folder / f".{name}.lock"
         try:
             with open(lock) as file:
-                return not _locked(file.fileno())
+                return not holds_lock(file.fileno())
         except FileNotFoundError:
             return False
 
@@ -106,7 +106,7 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _locked(handle: int) -> bool:
+def holds_lock(handle: int) -> bool:
     """Take an exclusive lock, released when the file is closed or the process ends; False when it is taken."""
     try:
         import fcntl

@@ -96,6 +96,26 @@ class SplitPlan(Part):
         return self.only or tuple(range(self.n_cells))
 
 
+class TrunkPlan(Part):
+    """Pre-training in two parts: a trunk that all folds share, and a continuation in each.
+
+    Arms that learn from labels, and untrained ones, have no trunk.
+
+    Attributes
+    ----------
+    sources : tuple of str
+        What the trunk is trained on; no task may ask them.
+    share : float
+        Of an arm's steps; 1 = nothing is learnt from the tasks' sources before the probe.
+    lr : float
+        Peak learning rate of the continuation, as a share of the recipe's.
+    """
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    share: float = Field(0.7, gt=0, le=1)
+    lr: float = Field(0.5, gt=0, le=1)
+
+
 class BenchmarkRecipe(Part):
     """What ``recipes/benchmark/<name>.toml`` holds.
 
@@ -114,6 +134,8 @@ class BenchmarkRecipe(Part):
         Values put over every arm's pre-training recipe, before the arm's own ``set``.
     unlabelled_sources : tuple of str
         Always in the training part of pre-training; those the corpus does not hold are listed in the result.
+    trunk : TrunkPlan or None
+        None = each fold's pre-training begins anew.
     also_without : tuple of str
         Tasks; the mean over tasks is also given without each of them.
     replicates : int
@@ -130,6 +152,7 @@ class BenchmarkRecipe(Part):
     against: str = REFERENCE
     pretrain: dict[str, Any] = {}
     unlabelled_sources: tuple[str, ...] = ()
+    trunk: TrunkPlan | None = None
     also_without: tuple[str, ...] = ()
     replicates: int = Field(1000, ge=10)
     level: float = Field(0.95, gt=0, lt=1)

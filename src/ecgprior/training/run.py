@@ -19,7 +19,7 @@ from ..corpus.catalog import credits
 from ..corpus.shards import Corpus
 from ..corpus.tables import about_table
 from ..encoders._build import build_encoder, n_parameters
-from ..encoders._load import load, save_checkpoint
+from ..encoders._load import Checkpoint, load, save_checkpoint
 from ..errors import CheckpointError, ColumnMissing, CorpusError, RecipeError, TrainingStopped, where
 from ..objectives.base import Objective
 from ..provenance import digest_pairs, provenance, sha256, write_json
@@ -136,8 +136,7 @@ class Run:
         encoder = build_encoder(
             recipe.encoder["name"], recipe.settings("encoder"), recipe.preprocessing.leads, recipe.preprocessing.fs
         )
-        if init is not None:
-            _take_weights(encoder, init)
+        self.began_from = None if init is None else _take_weights(encoder, init)
         check_requires(kind, encoder)
         names, matrix = labels_for(kind, self.corpus, self.train_rows, self.labels)
         columns = columns_for(kind, self.corpus, self.train_rows)
@@ -285,6 +284,14 @@ class Run:
             self.best.looks_since += 1
         return found
 
+    def _fingerprints(self) -> NDArray[np.int8] | None:
+        """Of all recordings that the weights have seen; None when those of the first weights are not known."""
+        seen = _fingerprints(self.corpus, self.train_rows)
+        if self.began_from is None or seen is None:
+            return seen
+        before = self.began_from.fingerprints
+        return None if before is None else np.unique(np.concatenate([before, seen]), axis=0)
+
     def _save(self, done: int) -> None:
         tensors = {f"objective.{name}": value for name, value in self.objective.state_dict().items()}
         tensors |= optimiser_tensors(self.stepper.optimiser, self.objective)
@@ -341,7 +348,7 @@ class Run:
             **_head(objective),
             provenance=said,
             metrics=metrics,
-            fingerprints=_fingerprints(self.corpus, self.train_rows),
+            fingerprints=self._fingerprints(),
             onnx=onnx,
         )
         write_json(self.to / "run.json", {"identity": identity, "done": True, "provenance": provenance()})
@@ -358,14 +365,15 @@ def _check_device(recipe: PretrainRecipe, here: Processes) -> None:
         )
 
 
-def _take_weights(encoder: torch.nn.Module, init: str | Path) -> None:
-    given = load(Path(init))
+def _take_weights(encoder: torch.nn.Module, init: str | Path) -> Checkpoint:
+    given = load(Path(init), "cpu")
     if given.encoder is None:
         raise CheckpointError(f"checkpoint '{init}' was loaded without its PyTorch encoder")
     try:
         encoder.load_state_dict(given.encoder.state_dict())
     except RuntimeError as error:
         raise CheckpointError(f"checkpoint '{init}' holds another encoder than the recipe's: {error}") from None
+    return given
 
 
 def _head(objective: Objective) -> dict[str, Any]:
