@@ -291,7 +291,8 @@ def write_results(setting: Setting, to: Path) -> BenchmarkResult:
     manifest = read_manifest(to) or {}
     with where(f"result '{to}'"):
         found = tables(setting, cells)
-    notes = tuple([*manifest.get("notes", []), *_notes(setting, found, manifest, len(cells), len(names))])
+    said = _notes(setting, found, manifest, len(cells), len(names))
+    notes = (*setting.recipe.notes, *manifest.get("notes", []), *said)
     result = BenchmarkResult(to, setting.recipe.title, found, notes, len(cells), len(names), manifest)
     write_json(
         to / "results.json",
@@ -303,6 +304,7 @@ def write_results(setting: Setting, to: Path) -> BenchmarkResult:
             "recipe": manifest.get("recipe"),
             "summary": plain_rows(found.summary),
             "labels": plain_rows(found.labels),
+            "contrasts": plain_rows(found.contrasts),
             "cells": plain_rows(found.cells),
             "provenance": provenance(),
         },
@@ -329,6 +331,12 @@ def _notes(setting: Setting, found: Tables, manifest: dict[str, Any], finished: 
             notes.append(f"Labels of {task} dropped for too few records of one class: {dropped}.")
     if absent := [source for source, there in manifest.get("unlabelled", {}).items() if not there]:
         notes.append(f"Unlabelled sources that the corpus does not hold: {', '.join(absent)}.")
+    family, floor = found.contrasts["family"].max(), 2 / (1 + setting.recipe.replicates)
+    if isinstance(family, int) and family * floor > 1 - setting.recipe.level:
+        notes.append(
+            f"{setting.recipe.replicates:,} replicates are too few for {family} contrasts: no adjusted p can be below "
+            f"{family * floor:.2g}. Set replicates to {round(2 * family / (1 - setting.recipe.level)):,} or more."
+        )
     left = found.labels.filter(pl.col("folds_left_out") > 0).unique(["task", "label"], maintain_order=True)
     if left.height:
         each = ", ".join(f"{r['task']}/{r['label']} ({r['folds_left_out']})" for r in left.iter_rows(named=True))
@@ -364,4 +372,10 @@ def _long_csv(found: Tables) -> str:
         out.writerow([*head, "auroc", row["auroc"], row["low"], row["high"]])
         for metric in ("auprc", "f1_max", "brier", "ece", "n", "positives"):
             out.writerow([*head, metric, row[metric], "", ""])
+    for row in plain_rows(found.contrasts):
+        head = [row["arm"], row["readout"], row["scope"], f"against {row['against']} ({row['against_readout']})"]
+        out.writerow([*head, "contrast", row["difference"], row["low"], row["high"]])
+        for metric in ("p", "p_holm"):
+            if row[metric] is not None:
+                out.writerow([*head, f"contrast_{metric}", row[metric], "", ""])
     return text.getvalue()

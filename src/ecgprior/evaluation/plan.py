@@ -122,6 +122,8 @@ class BenchmarkRecipe(Part):
     Attributes
     ----------
     title : str
+    notes : tuple of str
+        What a reader must know of the figures, in sentences: they come first among the result's notes.
     seeds : tuple of int
         Of initial weights and training.
     split : SplitPlan
@@ -130,6 +132,9 @@ class BenchmarkRecipe(Part):
         When none is called ``random-init``, one with the encoder of the first arm that has one is put in front.
     against : str
         The arm whose probe all others are compared with, paired.
+    primary : (str, str) or None
+        The default arm and the rival it is judged against: the one contrast named beforehand. The default arm is compared
+        with every other arm too, adjusted for their number; None = neither.
     pretrain : dict
         Values put over every arm's pre-training recipe, before the arm's own ``set``.
     unlabelled_sources : tuple of str
@@ -145,11 +150,13 @@ class BenchmarkRecipe(Part):
     """
 
     title: str = "Benchmark"
+    notes: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     split: SplitPlan = SplitPlan.model_validate({})
     tasks: tuple[Task, ...] = Field(min_length=1)
     arms: tuple[Arm, ...] = Field(min_length=1)
     against: str = REFERENCE
+    primary: tuple[str, str] | None = None
     pretrain: dict[str, Any] = {}
     unlabelled_sources: tuple[str, ...] = ()
     trunk: TrunkPlan | None = None
@@ -179,6 +186,11 @@ class BenchmarkRecipe(Part):
                 raise RecipeError(f"recipe key '{what}': expected each once, got '{twice[0]}' twice")
         if recipe.against not in {arm.name for arm in recipe.arms}:
             raise RecipeError(f"recipe key 'against': '{recipe.against}' is not an arm of this recipe")
+        for name in recipe.primary or ():
+            if name not in names and name != REFERENCE:
+                raise RecipeError(f"recipe key 'primary': '{name}' is not an arm of this recipe")
+        if recipe.primary is not None and recipe.primary[0] == recipe.primary[1]:
+            raise RecipeError(f"recipe key 'primary': expected two arms, got '{recipe.primary[0]}' twice")
         if not recipe.seeds:
             raise RecipeError("recipe key 'seeds': expected at least one")
         if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:

@@ -8,7 +8,7 @@ replacement; the same draws serve every arm, so a difference between arms is pai
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 from ..errors import CorpusError
 from .bootstrap import Interval, interval, patient_draws
 from .cells import CellName
+from .contrasts import ALL, contrasts
 from .metrics import Array, auroc, evaluate
 from .tasks import patients_of
 
 if TYPE_CHECKING:
     from .arms import Setting
-
-ALL = "all tasks"
-"""The scope of the mean over tasks."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,15 @@ class Tables:
         brier, ece, folds_left_out (test folds in which the label has one class).
     cells : polars.DataFrame
         One row a finished cell: arm, seed, fold, seconds, view_passes, test_seen_in_training, other_corpus.
+    contrasts : polars.DataFrame
+        The recipe's default arm against every other, see :func:`~ecgprior.evaluation.contrasts.contrasts`; without rows where
+        the recipe has no ``primary``.
     """
 
     summary: pl.DataFrame
     labels: pl.DataFrame
     cells: pl.DataFrame
+    contrasts: pl.DataFrame
 
 
 def tables(setting: Setting, cells: Mapping[CellName, dict[str, Any]]) -> Tables:
@@ -73,6 +75,7 @@ def tables(setting: Setting, cells: Mapping[CellName, dict[str, Any]]) -> Tables
         pl.DataFrame(summary, schema=_SUMMARY, orient="row"),
         pl.DataFrame(labels, schema=_LABELS, orient="row"),
         pl.DataFrame([_cell_row(setting, n, c) for n, c in sorted(cells.items())], schema=_CELLS, orient="row"),
+        contrasts(setting.recipe.primary, found, setting.recipe.level),
     )
 
 
@@ -160,13 +163,14 @@ class _System:
         self.arm, self.readout, self.seeds = next(iter(cells)).arm, readout, seeds
         self.setting, self.level = setting, setting.recipe.level
         self.areas: dict[str, Array] = {}  # task → (1 + R, C)
+        self.by_seed: dict[str, Array] = {}  # task → (S, 1 + R, C)
         self.other: dict[str, dict[str, Array]] = {}  # task → metric → (C,) or ()
         self.left_out: dict[str, NDArray[np.int64]] = {}
-        share = draws.seeds(len(seeds))
+        self.draws, share = draws, draws.seeds(len(seeds))
         for task in setting.truth:
             folds = [[_fold(setting, cells[n], n, task, readout) for n in self._names(s)] for s in seeds]
             by_seed = np.stack([_nanmean(np.stack([auroc(y, p, draws.weights(r)) for r, y, p in f])) for f in folds])
-            self.areas[task] = np.einsum("rs,src->rc", share, by_seed)
+            self.by_seed[task], self.areas[task] = by_seed, np.einsum("rs,src->rc", share, by_seed)
             scores = [evaluate(y, p, setting.truth[task][0]) for f in folds for _, y, p in f]
             self.left_out[task] = sum(np.isnan(s.per_label["auroc"].to_numpy()).astype(int) for s in scores[: len(folds[0])])
             columns = ("auprc", "f1_max", "brier", "ece")
@@ -177,9 +181,16 @@ class _System:
     def _names(self, seed: int) -> list[CellName]:
         return [CellName(self.arm, seed, fold) for fold in self.setting.recipe.split.tests]
 
-    def scopes(self) -> dict[str, Array]:
-        """Replicates (1 + R,) of every scope: each task, the mean over tasks, and the mean without some task."""
-        tasks = {task: _nanmean(area.T) for task, area in self.areas.items()}
+    def scopes(self, seeds: Sequence[int] | None = None) -> dict[str, Array]:
+        """Replicates (1 + R,) of every scope: each task, the mean over tasks, and the mean without some task.
+
+        Over `seeds` alone, where given.
+        """
+        areas = self.areas
+        if seeds is not None and list(seeds) != self.seeds:
+            at, share = [self.seeds.index(seed) for seed in seeds], self.draws.seeds(len(seeds))
+            areas = {task: np.einsum("rs,src->rc", share, found[at]) for task, found in self.by_seed.items()}
+        tasks = {task: _nanmean(area.T) for task, area in areas.items()}
         scopes = dict(tasks)
         if len(tasks) > 1:
             scopes[ALL] = np.mean(list(tasks.values()), axis=0)

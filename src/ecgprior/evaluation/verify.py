@@ -180,13 +180,13 @@ def _table_differences(setting: Setting, to: Path) -> list[str]:
         return []
     again = tables(setting, _cells(setting, to))
     found = []
-    for kind in ("summary", "labels"):
-        now = json.loads(json.dumps(plain_rows(getattr(again, kind))))
-        if len(now) != len(stored[kind]):
-            found.append(f"results.json: {kind} has {len(stored[kind])} rows, the cells give {len(now)}")
-        for old, new in zip(stored[kind], now, strict=False):
+    for kind in ("summary", "labels", "contrasts"):
+        now, then = json.loads(json.dumps(plain_rows(getattr(again, kind)))), stored.get(kind, [])
+        if len(now) != len(then):
+            found.append(f"results.json: {kind} has {len(then)} rows, the cells give {len(now)}")
+        for old, new in zip(then, now, strict=False):
             off = [k for k in new if old.get(k) != new[k] and not _near(old.get(k), new[k])]
-            place = "/".join(str(new[k]) for k in ("arm", "readout", "scope", "task", "label") if k in new)
+            place = "/".join(str(new[k]) for k in ("arm", "readout", "against", "scope", "task", "label") if k in new)
             found += [f"results.json: {k} of {place} is {old.get(k)}, the cells give {new[k]}" for k in off]
     return found
 
