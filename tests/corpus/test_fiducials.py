@@ -74,11 +74,12 @@ def test_tables_of_delineations_with_bare_names_are_read_too(tmp_path):
     (again,) = given.of([("ludb/10", 0, 5000)], one.leads)
     np.testing.assert_allclose(again.points, one.points)
     np.testing.assert_allclose(again.lone_p, one.lone_p)
-    given.check(pl.Series(["ludb/10", "ludb/11"]))
-    with pytest.raises(CorpusError, match="several records of the corpus are called '10'"):
-        given.check(pl.Series(["ludb/10", "other/10"]))
+    assert given.held(pl.Series(["ludb/10", "ludb/11"])) == ["ludb/10"]
+    assert given.held(pl.Series(["ludb/10", "ptb-xl/12"])) == ["ludb/10"]
+    with pytest.raises(CorpusError, match="'10' are those of records of ludb, other: expected .* 'ludb/10'"):
+        given.held(pl.Series(["ludb/10", "other/10"]))
     with pytest.raises(CorpusError, match="expected records of the corpus, as 'ludb/11'"):
-        given.check(pl.Series(["ludb/11"]))
+        given.held(pl.Series(["ludb/11"]))
 
 
 def test_a_file_that_is_no_such_table_is_refused(tmp_path):

@@ -168,29 +168,94 @@ def test_what_fails_is_nan_and_listed_and_the_others_are_measured(corpus, monkey
     assert shares == {"n_beats": pytest.approx(4 / 6)}
 
 
-def test_given_fiducials_are_measured_instead(corpus, truth, tmp_path):
-    measure_corpus(corpus, workers=1)
+def settings_of(corpus, name="features"):
+    return json.loads((corpus.path / f"tables/{name}.json").read_text())["made_by"]["settings"]
+
+
+@pytest.fixture
+def given(corpus, tmp_path):
+    """Writes a file of fiducials: the truth of some records, moved by so many samples."""
+
+    def write(records, moved=0.0, rename=None):
+        measure_corpus(corpus, replace=True, workers=1)
+        rows = Corpus(corpus.path).side("fiducials")
+        path = tmp_path / "given.parquet"
+        marks = [pl.col(name) + moved for name in ("onset", "peak", "offset")]
+        rows = rows.filter(pl.col("record").is_in(records)).with_columns(*marks)
+        rows.with_columns(record=pl.col("record") if rename is None else rename).write_parquet(path)
+        return path
+
+    return write
+
+
+def test_given_fiducials_are_measured_and_nothing_is_delineated(corpus, truth, given):
+    path = given(corpus.index["record"].to_list())
     wanted = Corpus(corpus.path).side("features")
-    fiducials = tmp_path / "given.parquet"
-    Corpus(corpus.path).side("fiducials").filter(pl.col("record") != "memory/sim000003").write_parquet(
-        fiducials
-    )
     truth.clear()
-    done = measure_corpus(corpus, fiducials=fiducials, replace=True, workers=1)
-    assert truth == [] and done.n_failed == 1
-    assert "file of fiducials has no row" in pl.read_csv(done.failed)["reason"][0]
+    done = measure_corpus(corpus, fiducials=path, replace=True, workers=1)
+    assert truth == [] and done.n_failed == 0 and done.given == {"memory": 6}
     got = Corpus(corpus.path).side("features")
     for name in ("qrs_ms", "qt_ms", "t_amplitude_mv.V3"):
-        a, b = wanted[name].to_numpy(), got[name].to_numpy()
-        np.testing.assert_allclose(np.delete(b, 3), np.delete(a, 3), rtol=1e-3)
-        assert np.isnan(b[3])
-    about = json.loads((corpus.path / "tables/features.json").read_text())
-    assert "network" not in about["made_by"]["settings"]
-    with pytest.raises(CorpusError, match="got both"):
-        measure_corpus(corpus, fiducials=fiducials, network=fiducials)
-    pl.read_parquet(fiducials).with_columns(record=pl.lit("x")).write_parquet(fiducials)
+        np.testing.assert_allclose(got[name].to_numpy(), wanted[name].to_numpy(), rtol=1e-3)
+    assert "network" not in settings_of(corpus) and "network_sha256" not in settings_of(corpus)
+    with pytest.raises(CorpusError, match="got both – the file holds every record"):
+        measure_corpus(corpus, fiducials=path, network=path)
+
+
+def test_records_that_the_file_lacks_are_delineated(corpus, truth, given):
+    held = ["memory/sim000001", "memory/sim000004"]
+    path = given(held, moved=40.0, rename=pl.col("record").str.strip_prefix("memory/"))
+    wanted = Corpus(corpus.path).side("fiducials")
+    truth.clear()
+    done = measure_corpus(corpus, fiducials=path, replace=True, workers=1)
+    assert truth == [name for name in corpus.index["record"] if name not in held]
+    assert done.given == {"memory": 2} and done.n_failed == 0
+    got = Corpus(corpus.path).side("fiducials")
+    for name in corpus.index["record"]:
+        one, other = (table.filter(record=name, wave="QRS")["peak"].to_numpy() for table in (wanted, got))
+        np.testing.assert_allclose(other[:3] - one[:3], 40.0 if name in held else 0.0, atol=1 / 64)
+    settings = settings_of(corpus)
+    assert settings["given"] == {"memory": 2} and settings["network_sha256"] == "0" * 64
+    assert len(settings["fiducials_sha256"]) == 64
+    again = measure_corpus(corpus, fiducials=path, workers=1)
+    assert not again.new and again.given == {"memory": 2}
+    with pytest.raises(CorpusError, match=r"made otherwise.*--replace"):
+        measure_corpus(corpus, workers=1)
+
+
+def test_a_mixed_run_goes_on_where_it_was(corpus, truth, given):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    path = given(["memory/sim000001", "memory/sim000004"])
+    truth.clear()
+    with pytest.raises(KeyboardInterrupt):
+        measure_corpus(
+            corpus, fiducials=path, replace=True, workers=1, progress=lambda d, *_: d == 2 and stop()
+        )
+    assert truth == ["memory/sim000000"]
+    measure_corpus(corpus, fiducials=path, replace=True, workers=1)
+    assert truth == [f"memory/sim00000{i}" for i in (0, 2, 3, 5)]
+
+
+def test_a_row_without_a_wave_says_that_there_is_none(corpus, truth, given):
+    path = given(["memory/sim000001"])
+    none = {"record": "memory/sim000002", "start": 0, "stop": 6000}
+    rows = pl.read_parquet(path)
+    pl.concat([rows, pl.DataFrame([none])], how="diagonal_relaxed").write_parquet(path)
+    truth.clear()
+    done = measure_corpus(corpus, fiducials=path, replace=True, workers=1)
+    assert "memory/sim000002" not in truth and done.given == {"memory": 2} and done.n_failed == 0
+    again = Corpus(corpus.path)
+    assert not again.side("fiducials").filter(record="memory/sim000002").height
+    row = again.side("features").row(2, named=True)
+    assert row["n_beats"] == 0 and np.isnan(row["qrs_ms"])
+
+
+def test_a_file_of_other_records_is_refused(corpus, given):
+    path = given(["memory/sim000001"], rename=pl.lit("x"))
     with pytest.raises(CorpusError, match="expected records of the corpus, as 'memory/sim000000'"):
-        measure_corpus(corpus, fiducials=fiducials)
+        measure_corpus(corpus, fiducials=path)
 
 
 def test_impossible_settings_are_refused(corpus):

@@ -104,12 +104,13 @@ class Given:
                 )
         self.records = frozenset(found["record"][0])
 
-    def check(self, names: pl.Series) -> None:
-        """Refuse a file that knows none of these records, or by whose names two of them go.
+    def held(self, names: pl.Series) -> list[str]:
+        """Which of these records the file holds; a row whose `wave` is null holds its record, and says: no wave.
 
         Raises
         ------
         CorpusError
+            It holds none; or, named without their source, records of several sources.
         """
         known = [name for name in names.to_list() if self._name(name) in self.records]
         if not known:
@@ -117,13 +118,15 @@ class Given:
                 f"fiducials '{self.path}': expected records of the corpus, as {names[0]!r}, got "
                 f"{sorted(self.records)[:3]}"
             )
-        called = [self._name(name) for name in known]
-        if len(set(called)) < len(called):
-            double = next(name for name in called if called.count(name) > 1)
+        bare = [name for name in known if name not in self.records]
+        sources = sorted({name.partition("/")[0] for name in bare})
+        if len(sources) > 1:  # the 10 of one source is not the 10 of another
+            example = next(name for name in bare if name.partition("/")[0] == sources[0])
             raise CorpusError(
-                f"fiducials '{self.path}': several records of the corpus are called '{double}': expected their names "
-                "with the source, as 'ludb/10'"
+                f"fiducials '{self.path}': names such as '{self._name(example)}' are those of records of "
+                f"{', '.join(sources)}: expected names with the source, as '{example}'"
             )
+        return known
 
     def of(self, windows: Sequence[Window], leads: tuple[str, ...]) -> list[Delineation | None]:
         """The delineation of each window, counted from its start; None where the file has nothing for the record."""

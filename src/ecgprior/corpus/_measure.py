@@ -31,7 +31,10 @@ _FAILED = {"record": pl.String, "start": pl.Int64, "stop": pl.Int64, "reason": p
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What every part is measured with; `settings` is all that a result can depend on, as a JSON value."""
+    """What every part is measured with; `settings` is all that a result can depend on, as a JSON value.
+
+    Records that the file `fiducials` holds are not delineated; the others are, by `network` (None = the package's).
+    """
 
     window: int | None
     network: Path | None
@@ -130,13 +133,9 @@ def _measured(
     reasons = [record if isinstance(record, str) else "" for record in records]
     found: list[Delineation | None] = [None] * len(records)
     values = np.full((len(records), n_features), np.nan)
-    given: list[Delineation | None] | None = None
+    given: list[Delineation | None] = [None] * len(records)
     if task.fiducials is not None:
         given = _given(task.fiducials, task.fiducials_fs, corpus.fs).of(windows, corpus.leads)
-        reasons = [
-            reason or ("" if delineation is not None else "the file of fiducials has no row of this record")
-            for reason, delineation in zip(reasons, given)
-        ]
     good = [i for i, reason in enumerate(reasons) if not reason]
     pieces = [good]
     while pieces:
@@ -145,11 +144,7 @@ def _measured(
             continue
         whole = [record for i in piece if isinstance(record := records[i], Record)]
         try:
-            waves = (
-                _waves(whole, task.network)
-                if given is None
-                else [w for i in piece if (w := given[i]) is not None]
-            )
+            waves = _waves(whole, [given[i] for i in piece], task.network)
             values[piece] = measure_many(whole, waves, leads=corpus.leads)[0]
         except (EcgpriorError, ValueError, LookupError, ArithmeticError, TypeError) as error:
             if len(piece) > 1:  # one of them: find out which, the others are measured
@@ -166,9 +161,13 @@ def _measured(
     return found, values, reasons
 
 
-def _waves(records: list[Record], network: Path | None) -> list[Delineation]:
+def _waves(records: list[Record], given: list[Delineation | None], network: Path | None) -> list[Delineation]:
+    """What is given, and what the engine finds in the others."""
+    others = [record for record, waves in zip(records, given) if waves is None]
     with np.errstate(all="ignore"):
-        return delineate_many(records, network=_network(network) if network is not None else None)
+        used = _network(network) if network is not None and others else None
+        found = iter(delineate_many(others, network=used) if others else ())
+    return [next(found) if waves is None else waves for waves in given]
 
 
 @lru_cache(maxsize=2)

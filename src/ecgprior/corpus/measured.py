@@ -12,6 +12,7 @@ that stretch, and nothing of its surroundings is in it.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class Measurement:
         ``tables/failed.csv`` (record, start, stop, reason), when there are any.
     new : bool
         False = the tables were there already.
+    given : dict of str to int
+        Source → records whose fiducials were given; the engine delineated all others.
     """
 
     n_windows: int
@@ -63,6 +66,7 @@ class Measurement:
     n_failed: int
     failed: Path | None
     new: bool
+    given: dict[str, int]
 
 
 def measure_corpus(
@@ -89,7 +93,9 @@ def measure_corpus(
         An ONNX file of other weights than the package's.
     fiducials : path, optional
         Fiducials that were found elsewhere, as Parquet: the table ``fiducials``, or rows of ``Delineation.table()`` with
-        a column ``record``. They are measured, nothing is delineated.
+        a column ``record``. A record that the file holds is measured by them alone, in a window without a row of it
+        no wave is; every other record is delineated. A record in which nothing was found is held by one row whose
+        ``wave`` is null – without it the network looks, also where it learnt from that very record.
     fiducials_fs : float, optional
         Rate of their samples in Hz; by default the corpus' rate.
     replace : bool
@@ -100,8 +106,8 @@ def measure_corpus(
     Raises
     ------
     CorpusError
-        A setting is impossible; the tables are there, made otherwise, and `replace` is False; the folder cannot be
-        written to.
+        A setting is impossible; the file of fiducials holds no record of the corpus; the tables are there, made
+        otherwise, and `replace` is False; the folder cannot be written to.
     CheckpointError
         The network cannot be loaded.
     JobsStopped
@@ -134,10 +140,6 @@ def _task(
 ) -> Task:
     if window_s is not None and not (isfinite(window_s) and window_s >= 1):
         raise CorpusError(f"window: expected at least 1 s, below which no beat is looked for, got {window_s}")
-    if fiducials is not None and network is not None:
-        raise CorpusError(
-            "fiducials and network: expected one of them, got both – given fiducials need no network"
-        )
     rate = corpus.fs if fiducials_fs is None else float(fiducials_fs)
     if not (isfinite(rate) and rate > 0):
         raise CorpusError(
@@ -149,16 +151,23 @@ def _task(
         "features": sha256("\n".join(feature_names(corpus.leads))),
         "code_sha256": _code(),
     }
+    path, file, rest = Path(network).resolve() if network is not None else None, None, len(corpus)
     if fiducials is not None:
-        given = Path(fiducials).resolve()
-        Given(given, rate, corpus.fs).check(corpus.index["record"])
-        settings |= {"fiducials_sha256": sha256_file(given), "fiducials_fs": rate}
-        return Task(_samples(window_s, corpus), None, given, rate, settings)
-    path = Path(network).resolve() if network is not None else None
-    held = WaveNetwork(path)  # also says at once when there is none
-    weights = sha256_file(path) if path is not None else _shipped_sha256()
-    settings |= {"network_sha256": weights, "network": held.metadata.get("provenance")}
-    return Task(_samples(window_s, corpus), path, None, rate, settings)
+        file = Path(fiducials).resolve()
+        held = Given(file, rate, corpus.fs).held(corpus.index["record"])
+        rest -= len(held)
+        by_source = sorted(Counter(corpus.index["source"].gather(corpus.rows(held))).items())
+        settings |= {"fiducials_sha256": sha256_file(file), "fiducials_fs": rate, "given": dict(by_source)}
+        if path is not None and not rest:
+            raise CorpusError(
+                "fiducials and network: expected one of them, got both – the file holds every record, nothing is left "
+                "to delineate"
+            )
+    if rest:
+        metadata = WaveNetwork(path).metadata  # also says at once when there is none
+        weights = sha256_file(path) if path is not None else _shipped_sha256()
+        settings |= {"network_sha256": weights, "network": metadata.get("provenance")}
+    return Task(_samples(window_s, corpus), path, file, rate, settings)
 
 
 def _samples(window_s: float | None, corpus: Corpus) -> int | None:
@@ -268,7 +277,8 @@ def _said(corpus: Corpus, *, new: bool) -> Measurement:
     failed = corpus.path / "tables" / "failed.csv"
     n_failed = int(about.get("made_by", {}).get("n_failed", 0))
     n_features = len(feature_names(corpus.leads))
-    return Measurement(int(about["n_rows"]), n_features, n_failed, failed if n_failed else None, new)
+    given = about.get("made_by", {}).get("settings", {}).get("given", {})
+    return Measurement(int(about["n_rows"]), n_features, n_failed, failed if n_failed else None, new, given)
 
 
 def measured_shares(corpus: Corpus | str | Path, names: Sequence[str]) -> dict[str, float]:

@@ -11,7 +11,8 @@ def command(
     window: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="Windows side by side in each record, at least 1 s; a rest of half of one or more is a shorter one."
+            metavar="SECONDS",
+            help="Windows side by side in each record, at least 1 s; a rest of half of one or more is a shorter one.",
         ),
     ] = None,
     network: Annotated[
@@ -19,7 +20,10 @@ def command(
     ] = None,
     fiducials: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Fiducials found elsewhere, as Parquet: nothing is delineated."),
+        typer.Option(
+            metavar="FILE",
+            help="Fiducials found elsewhere, as Parquet: the records that it holds are not delineated.",
+        ),
     ] = None,
     fiducials_rate: Annotated[
         float | None, typer.Option(metavar="HZ", help="Rate of their samples; by default the corpus' rate.")
@@ -37,6 +41,7 @@ def command(
     from contextlib import nullcontext
 
     from ...corpus.measured import measure_corpus, measured_shares
+    from ...corpus.shards import Corpus
     from ...jobs import dask_executor
     from ..progress import progress_bar
 
@@ -60,6 +65,12 @@ def command(
         f"{corpus / 'tables'}: fiducials.parquet and features.parquet, {done.n_features} features of "
         f"{done.n_windows} {'records' if window is None else 'windows'}{there}"
     )
+    if done.given:
+        n_given = sum(done.given.values())
+        of = ", ".join(f"{source} {n}" for source, n in done.given.items())
+        typer.echo(
+            f"fiducials: {n_given} records from {fiducials} ({of}), {len(Corpus(corpus)) - n_given} by the engine"
+        )
     main = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qrs_axis_deg")
     shares = measured_shares(corpus, main)
     typer.echo("measurable: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
