@@ -152,19 +152,42 @@ def read_features(
 def _linear(
     names: tuple[str, ...], x: Mapping[str, Array], y: Mapping[str, Array]
 ) -> tuple[Array, dict[str, Any]]:
-    standardiser = Standardiser.fit(x["train"], names)
-    there = {part: np.isfinite(values) for part, values in x.items()}
-    _, patterns = np.unique(there["train"], axis=1, return_index=True)  # of the columns alike in training, one
-    told = [column for column in np.sort(patterns) if np.ptp(there["train"][:, column].astype(int))]
-    flat = {
-        part: np.hstack([standardiser.transform(values)[0], there[part][:, told]]).astype(np.float64)
-        for part, values in x.items()
-    }
+    flat = standardised(names, x)
     fitted: Probe = fit_probe(
         flat["train"], y["train"], flat["validation"], y["validation"], strengths=STRENGTHS
     )
     facts = {"strength": fitted.strength, "chosen_by": fitted.chosen_by, "features": flat["train"].shape[1]}
     return fitted.predict(flat["test"]), facts
+
+
+def standardised(names: Iterable[str], x: Mapping[str, NDArray[np.floating]]) -> dict[str, Array]:
+    """What the linear probe is given: robust z of the features, and a flag for each pattern of what is measured.
+
+    Parameters
+    ----------
+    names : iterable of str, (F,)
+    x : mapping of "train" and other parts to ndarray, float, (N, F)
+        NaN = not measured. Centre, scale and flags are those of the training part.
+
+    Returns
+    -------
+    dict of str to ndarray, float64, (N, G)
+
+    Raises
+    ------
+    ColumnMissing
+        No feature is measured in the training part.
+    """
+    standardiser = Standardiser.fit(x["train"], tuple(names))
+    there = {part: np.isfinite(values) for part, values in x.items()}
+    _, patterns = np.unique(
+        there["train"], axis=1, return_index=True
+    )  # of the columns alike in training, one
+    told = [column for column in np.sort(patterns) if np.ptp(there["train"][:, column].astype(int))]
+    return {
+        part: np.hstack([standardiser.transform(values)[0], there[part][:, told]]).astype(np.float64)
+        for part, values in x.items()
+    }
 
 
 def _trees(x: Mapping[str, Array], y: Mapping[str, Array], seed: int) -> tuple[Array, dict[str, Any]]:

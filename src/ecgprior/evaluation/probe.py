@@ -66,6 +66,7 @@ def fit_probe(
     y_validation: ArrayLike,
     *,
     strengths: Sequence[float] = STRENGTHS,
+    tolerance: float = 1e-5,
 ) -> Probe:
     """Fit every strength at once on the training part and choose one on the validation part.
 
@@ -78,6 +79,8 @@ def fit_probe(
         learnt as its clipped prevalence.
     strengths : sequence of float
         Of equal validation scores the largest strength is taken.
+    tolerance : float
+        Of :func:`~.logistic.fit_logistic`.
 
     Raises
     ------
@@ -89,21 +92,30 @@ def fit_probe(
     x, y = _pair(x, y, "training")
     x_validation, y_validation = _pair(x_validation, y_validation, "validation")
     mean, deviation = x.mean(axis=0), x.std(axis=0)
-    deviation = np.where(deviation > 1e-6 * (1e-6 + np.abs(mean)), deviation, np.inf)  # a constant column: no part
+    deviation = np.where(
+        deviation > 1e-6 * (1e-6 + np.abs(mean)), deviation, np.inf
+    )  # a constant column: no part
     n_labels, n_strengths = y.shape[1], len(strengths)
     fit = fit_logistic(
-        (x - mean) / deviation, np.repeat(y, n_strengths, axis=1), np.tile(np.asarray(strengths, float), n_labels)
+        (x - mean) / deviation,
+        np.repeat(y, n_strengths, axis=1),
+        np.tile(np.asarray(strengths, float), n_labels),
+        tolerance=tolerance,
     )
     w = (fit.coefficients / deviation[:, None]).reshape(x.shape[1], n_labels, n_strengths)
     b = fit.intercepts.reshape(n_labels, n_strengths) - np.einsum("d,dcs->cs", mean, w)
     logits = np.einsum("nd,dcs->scn", x_validation, w, optimize=True) + b.T[:, :, None]
-    score, chosen_by = _validation_scores(logits, y_validation)
+    score, chosen_by = validation_scores(logits, y_validation)
     best = max(range(n_strengths), key=lambda s: (round(score[s], 9), strengths[s]))
     table = {float(s): float(v) for s, v in zip(strengths, score, strict=True)}
     return Probe(w[:, :, best], b[:, best], float(strengths[best]), table, chosen_by)
 
 
-def _validation_scores(logits: Array, y: Array) -> tuple[list[float], str]:
+def validation_scores(logits: Sequence[Array] | Array, y: Array) -> tuple[list[float], str]:
+    """What each candidate, logits (C, N), is worth on the validation part's labels `y` (N, C), and by which measure.
+
+    The measure is the macro AUROC, or minus the log-loss when no label has both classes there; higher is better.
+    """
     areas = [float(macro_auroc(y, one.T)) for one in logits]
     if not np.isnan(areas).any():
         return areas, "macro AUROC"
@@ -116,7 +128,9 @@ def _validation_scores(logits: Array, y: Array) -> tuple[list[float], str]:
 def _pair(x: ArrayLike, y: ArrayLike, part: str) -> tuple[Array, Array]:
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-        raise ShapeError(f"{part} part: expected (N, D) embeddings and (N, C) labels, got {x.shape} and {y.shape}")
+        raise ShapeError(
+            f"{part} part: expected (N, D) embeddings and (N, C) labels, got {x.shape} and {y.shape}"
+        )
     if not np.isfinite(x).all():
         raise ShapeError(f"{part} part: expected finite embeddings, got NaN or infinity")
     labelled = ~np.isnan(y).all(axis=1)
@@ -190,7 +204,9 @@ def probe(
 
     model = load(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
     names, y = task.matrix(corpus.index)
-    rows = {part: labelled_rows(corpus, parts, part, y, task.name) for part in ("train", "validation", "test")}
+    rows = {
+        part: labelled_rows(corpus, parts, part, y, task.name) for part in ("train", "validation", "test")
+    }
     check_leaks({part: list(records) for part, records in parts.items()}, corpus.index)
     wanted = np.unique(np.concatenate(list(rows.values())))
     embedding = embed_rows(model, corpus, wanted, progress)
@@ -202,7 +218,9 @@ def probe(
     patients = patients_of(corpus.index)[rows["test"]]
     area = auroc_interval(truth, probability, patients.tolist(), replicates=replicates, seed=seed)
     seen = count_seen(model, corpus, rows["test"])
-    return ProbeResult(task.name, names, evaluate(truth, probability, names), area, fitted, records, probability, seen)
+    return ProbeResult(
+        task.name, names, evaluate(truth, probability, names), area, fitted, records, probability, seen
+    )
 
 
 def labelled_rows(
