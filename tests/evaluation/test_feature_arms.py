@@ -10,7 +10,15 @@ import pytest
 from ecgprior.corpus.tables import write_table
 from ecgprior.errors import ColumnMissing, RecipeError
 from ecgprior.evaluation.benchmark import benchmark
-from ecgprior.evaluation.feature_arms import LOOKS, TREES, measured_features, read_features, settings_of
+from ecgprior.evaluation.feature_arms import (
+    LOOKS,
+    TREES,
+    features_digest,
+    learnt_tables,
+    measured_features,
+    read_features,
+    settings_of,
+)
 from ecgprior.evaluation.metrics import auroc
 from ecgprior.evaluation.plan import Arm, BenchmarkRecipe, ResolvedArm, resolve_arms
 from ecgprior.evaluation.table_text import markdown
@@ -130,6 +138,7 @@ def measured(make_corpus):
     return type(corpus)(corpus.path)
 
 
+TASKS = [{"name": "t", "vocabulary": "v"}]
 ARMS = [{"name": "features-linear", "features": "linear"}, {"name": "features-trees", "features": "trees"}]
 
 
@@ -211,6 +220,24 @@ def test_the_key_of_such_an_arm_holds_its_settings():
     found = {arm.name: arm for arm in resolve_arms(BenchmarkRecipe.read("ceilings"))}
     assert found["features-trees"].values == {**TREES, "looks": list(LOOKS)} == settings_of("trees")
     assert len({arm.digest for arm in found.values()}) == 3
+
+
+def test_an_encoder_that_learns_from_tables_says_which(measured):
+    def tables(name, **more):
+        arm = Arm.check({"name": "a", "pretrain": name} | more)
+        return learnt_tables(resolve_arms(BenchmarkRecipe.of({"arms": [arm], "tasks": TASKS}))[-1], measured)
+
+    digest = features_digest(measured)
+    assert tables("simclr") == {} and tables("physio_regression", train=False) == {}
+    assert (
+        tables("physioclr-small") == tables("physio_regression") == {"features": digest}
+    )  # there are no fiducials
+    write_table(
+        measured.path, "features-permuted", table(measured, 2), measured.digest, {"settings": {"seed": 0}}
+    )
+    chosen = tables("physio_regression", set={"features_table": "features-permuted"})
+    assert chosen == {"features": features_digest(measured, "features-permuted")} != {"features": digest}
+    assert tables("physio_regression", set={"features_table": "features-spectrum"}) == {}
 
 
 def test_arms_with_an_encoder_keep_the_keys_of_finished_cells():

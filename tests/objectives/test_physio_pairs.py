@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ecgprior.errors import ColumnMissing, CorpusError
+from ecgprior.objectives._feature_space import choose
 from ecgprior.objectives._physio_pairs import Pairs, PairSettings, related
 
 NAMES = ("rr_ms", "pr_ms", "qrs_ms", "beat_qtc_ms", "t_amplitude_mv.V3", "r_amplitude_mv", "qrs_axis_deg")
@@ -125,8 +126,6 @@ def test_recordings_that_are_all_alike_are_refused():
 
 
 def test_features_are_chosen_by_word_block_and_name():
-    from ecgprior.objectives._feature_space import choose
-
     assert choose(NAMES, ["physioclr"]) == tuple(name for name in NAMES if name != "qrs_axis_deg")
     assert choose(NAMES, ["st_t_qt", "rr_ms"]) == ("rr_ms", "beat_qtc_ms", "t_amplitude_mv.V3")
     assert choose((*NAMES, "noise_mv.I"), ["physiology"]) == NAMES
@@ -138,3 +137,21 @@ def test_features_are_chosen_by_word_block_and_name():
         choose(NAMES, ["quality"])
     with pytest.raises(ColumnMissing, match="expected their names"):
         Pairs(PairSettings.check({})).fit({"features": training_part()}, {})
+
+
+SPECTRUM = tuple(f"range{i}_band{j}_db.{lead}" for lead in ("I", "V3") for i in (1, 2) for j in (1, 2))
+
+
+def test_of_another_descriptor_both_words_mean_all_and_a_name_says_its_block():
+    assert choose(SPECTRUM, ["physiology"]) == choose(SPECTRUM, ["physioclr"]) == SPECTRUM
+    assert choose(SPECTRUM, ["range2"]) == tuple(name for name in SPECTRUM if name.startswith("range2"))
+    assert choose(("rr_ms", *SPECTRUM), ["physiology"]) == ("rr_ms",)
+    with pytest.raises(ColumnMissing, match=r"expected some of rhythm, got range1.*another descriptor"):
+        choose(SPECTRUM, ["rhythm"])
+    values = torch.randn(40, len(SPECTRUM), generator=torch.Generator().manual_seed(0))
+    pairs = Pairs(PairSettings.check({"positives": 0.2}))
+    pairs.fit({"features": values}, {"features": SPECTRUM, "rows": tuple(map(str, range(40)))})
+    assert pairs.space.space.kind == "block" and len(pairs.space.space.parts) == 2
+    relations = pairs(values, torch.arange(40))
+    assert relations.similar.double().mean() == pytest.approx(0.2 * 39 / 40, abs=0.02)
+    assert not (relations.similar & relations.dissimilar).any()

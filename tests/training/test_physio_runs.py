@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 from safetensors.torch import load_file
 
+from ecgprior.corpus._spectrum import spectrum_names
+from ecgprior.corpus.controls import write_control
 from ecgprior.corpus.shards import Corpus
-from ecgprior.corpus.tables import KINDS, write_table
-from ecgprior.errors import ColumnMissing
+from ecgprior.corpus.tables import KINDS, about_table, write_table
+from ecgprior.errors import ColumnMissing, CorpusError, RecipeError
 from ecgprior.training.fit import fit
 from ecgprior.training.log import read_log
 
@@ -81,6 +83,68 @@ def test_a_corpus_without_features_names_the_command(corpus, recipe, tmp_path, n
         ColumnMissing, match=r"needs 'features', and this corpus has none: run `ecgprior features"
     ):
         fit(recipe({"name": name}, seconds=1.0), corpus, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def controlled(measured):
+    """With both control tables."""
+    write_control(measured, "permuted")
+    write_control(measured, "spectrum", workers=1)
+    return Corpus(measured.path)
+
+
+PAIRS = {"positives": 0.2}
+RUNS = {
+    "physioclr": {"name": "physioclr", "regression_weight": 0.1, "pairs": PAIRS},
+    "physioclr-plain": {"name": "physioclr", "pairs": PAIRS | {"similarity": "plain"}},
+    "physio_regression": {"name": "physio_regression"},
+    "feature_neighbours": {"name": "feature_neighbours", "bank": 16, "prototypes": 2},
+    "clef": {"name": "clef"},
+}
+
+
+@pytest.mark.parametrize("objective", RUNS)
+@pytest.mark.parametrize("table", ["features-permuted", "features-spectrum"])
+def test_objectives_run_on_another_table_as_they_are(controlled, recipe, tmp_path, table, objective):
+    values = recipe(RUNS[objective], seconds=1.0, steps=1, batch=8)
+    made = fit(values | {"features_table": table}, controlled, tmp_path / "run")
+    steps = [line for line in read_log(tmp_path / "run" / "log.jsonl") if line["event"] == "step"]
+    assert len(steps) == 1 and np.isfinite(steps[0]["loss"])
+    identity = json.loads((tmp_path / "run" / "run.json").read_text())["identity"]
+    assert identity["recipe"]["features_table"] == table
+    assert identity["features"] == about_table(controlled.path, table)["sha256"]
+    if objective == "physioclr":
+        learnt = json.loads((made / "config.json").read_text())["provenance"]["learnt"]
+        n_spectrum = len(spectrum_names(controlled.leads))
+        assert learnt["n_features"] == (len(NAMES) if table == "features-permuted" else n_spectrum)
+        assert identity["fiducials"] == about_table(controlled.path, "fiducials")["sha256"]
+
+
+def test_another_table_is_another_run_and_the_usual_one_the_same(controlled, recipe, tmp_path):
+    values = recipe({"name": "physio_regression"}, seconds=1.0, steps=1)
+    fit(values, controlled, tmp_path / "run")
+    identity = json.loads((tmp_path / "run" / "run.json").read_text())["identity"]
+    assert "features_table" not in identity["recipe"]  # as before there was the key
+    fit(values | {"features_table": "features"}, controlled, tmp_path / "run")
+    with pytest.raises(RecipeError, match="holds another run: features was"):
+        fit(values | {"features_table": "features-permuted"}, controlled, tmp_path / "run")
+
+
+def test_a_control_that_is_not_there_or_of_other_features_names_the_command(measured, recipe, tmp_path):
+    root = tmp_path / "c"
+    shutil.copytree(measured.path, root)
+    for path in (root / "tables").glob("features-*"):
+        path.unlink()
+    values = recipe({"name": "physio_regression"}, seconds=1.0) | {"features_table": "features-permuted"}
+    with pytest.raises(ColumnMissing, match="needs 'features-permuted', .* --control permuted`"):
+        fit(values, Corpus(root), tmp_path / "run")
+    write_control(root, "permuted")
+    new = Corpus(root).side("features").with_columns(pr_ms=pl.lit(1.0))
+    write_table(root, "features", new, Corpus(root).digest)
+    with pytest.raises(CorpusError, match="other features than the corpus has now: run .* --replace`"):
+        fit(values, Corpus(root), tmp_path / "run")
+    with pytest.raises(RecipeError, match="expected features, or features- and small letters"):
+        fit(values | {"features_table": "fiducials"}, Corpus(root), tmp_path / "run")
 
 
 def test_regression_runs(measured, recipe, tmp_path):

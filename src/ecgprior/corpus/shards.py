@@ -158,7 +158,7 @@ class Corpus:
         return found
 
     def side(self, name: str) -> pl.DataFrame | None:
-        """A side table: ``"annotations"``, ``"fiducials"`` or ``"features"``; None when the corpus has none.
+        """A side table: ``"annotations"``, ``"fiducials"``, ``"features"`` or another of its form; None = there is none.
 
         Raises
         ------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,9 @@ KINDS = {
 }
 """What each table must hold; ``features`` has any number of float columns besides."""
 
+_LIKE_FEATURES = re.compile(r"features(-[a-z0-9]+)+")
+"""Other descriptions of the same windows, of the form of ``features``: ``features-permuted``, ``features-spectrum``."""
+
 _GROUP_VALUES = 1 << 24
 """Values of one group of rows, which is what writing a table holds in memory: 128 MiB."""
 
@@ -62,6 +66,7 @@ def write_table(
     corpus : path
         The corpus' folder.
     name : {"annotations", "fiducials", "features"}
+        Or ``features-`` and small letters or digits: another table of that form.
     frame : polars.DataFrame
         Columns as ``FORMAT.md`` says; their order is free.
     digest : str
@@ -257,7 +262,18 @@ def rescale(frame: pl.DataFrame, name: str, fs_from: float, fs_to: float) -> pl.
     )
 
 
+def features_like(name: str) -> bool:
+    """Whether a table of this name has the form of ``features``.
+
+    >>> features_like("features"), features_like("features-permuted"), features_like("fiducials")
+    (True, True, False)
+    """
+    return name == "features" or bool(_LIKE_FEATURES.fullmatch(name))
+
+
 def _kind(name: str) -> _Kind:
+    if features_like(name):
+        return KINDS["features"]
     if name not in KINDS:
         raise unknown_name("side table", name, KINDS)
     return KINDS[name]

@@ -25,6 +25,7 @@ from .probe import STRENGTHS, Probe, fit_probe
 
 if TYPE_CHECKING:
     from ..corpus.shards import Corpus
+    from .plan import ResolvedArm
 
 FeatureReadout = Literal["linear", "trees"]
 
@@ -91,12 +92,34 @@ def measured_features(corpus: Corpus, records: Iterable[str]) -> MeasuredFeature
     return MeasuredFeatures(rows, tuple(names), np.asarray(values, dtype=np.float64), digest)
 
 
-def features_digest(corpus: Corpus) -> str | None:
-    """Digest of what made the corpus' features – network, code, windows –, so that a cell says on which it rests.
+def learnt_tables(arm: ResolvedArm, corpus: Corpus) -> dict[str, str]:
+    """Digests of the measured tables that an arm's encoder is trained on, for the key of its cells.
+
+    Returns
+    -------
+    dict of str to str
+        ``features`` – of the table that its recipe chooses – and ``fiducials``, as far as its objective needs them
+        and the corpus has them. Nothing of an arm without training, of one that reads features instead of an encoder
+        (its key holds :func:`features_digest`), and of most others.
+    """
+    from .. import lookup
+    from ..objectives.base import Objective
+
+    if arm.arm.features is not None or not arm.arm.train:
+        return {}
+    recipe = arm.recipe(0)
+    kind: Any = lookup.method("objectives", recipe.objective["name"], Objective)
+    tables = {"features": recipe.features_table, "fiducials": "fiducials"}
+    found = {name: features_digest(corpus, table) for name, table in tables.items() if name in kind.needs}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def features_digest(corpus: Corpus, table: str = "features") -> str | None:
+    """Digest of what made a measured table – network, code, windows –, so that a cell says on which it rests.
 
     Of a table that does not say so, of its bytes; None without a table.
     """
-    about = about_table(corpus.path, "features")
+    about = about_table(corpus.path, table)
     if about is None:
         return None
     made_by = about.get("made_by")

@@ -29,6 +29,9 @@ _BLOCKS = {name: feature.block for name, feature in FEATURES.items()}
 def choose(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
     """Some of a table's features, in its order.
 
+    In a table that holds none of the engine's features – another descriptor of the signal, as ``features-spectrum`` –
+    both words for physiology mean all of it: a recipe runs on it as it is.
+
     Parameters
     ----------
     names : sequence of str
@@ -42,32 +45,50 @@ def choose(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
     ColumnMissing
         One of them is none of that, or the table has none of them.
     """
-    known = {*WORDS, *_BLOCKS.values(), *FEATURES, *names}
+    blocks = blocks_of(names)
+    known = {*WORDS, *_BLOCKS.values(), *FEATURES, *names, *blocks.values()} - {""}
+    if is_foreign(names):
+        wanted = ["all" if word in WORDS else word for word in wanted]
     for word in wanted:
         if word not in known:
             raise ColumnMissing(
                 f"features: '{word}' is neither a block nor a feature.{nearest(word, sorted(known))}"
             )
-    found = tuple(name for name in names if any(_is(name, word) for word in wanted))
+    found = tuple(name for name in names if any(_is(name, blocks[name], word) for word in wanted))
     if not found:
+        other = " (another descriptor than the engine's: 'all' is all of it)" if is_foreign(names) else ""
         raise ColumnMissing(
-            f"features: expected some of {', '.join(wanted)}, got {', '.join(list(names)[:5]) or 'none'}"
+            f"features: expected some of {', '.join(wanted)}, got {', '.join(list(names)[:5]) or 'none'}{other}"
         )
     return found
 
 
-def block_of(name: str) -> str:
-    """The block of a feature, "" when it is none of the engine's."""
-    return _BLOCKS.get(name.partition(".")[0], "")
+def is_foreign(names: Sequence[str]) -> bool:
+    """Whether none of a table's names is one of the engine's features."""
+    return not any(name.partition(".")[0] in FEATURES for name in names)
 
 
-def _is(name: str, word: str) -> bool:
+def blocks_of(names: Sequence[str]) -> dict[str, str]:
+    """The block of each name: the registry's, "" for what is not in it.
+
+    In a table that holds none of the engine's features, what stands before the first underscore.
+
+    >>> blocks_of(["qrs_ms", "noise"]), blocks_of(["range1_band2_db.V3", "range2_band1_db.V3"])
+    ({'qrs_ms': 'qrs_conduction', 'noise': ''}, {'range1_band2_db.V3': 'range1', 'range2_band1_db.V3': 'range2'})
+    """
+    bases = {name: name.partition(".")[0] for name in names}
+    if is_foreign(names):
+        return {name: base.partition("_")[0] for name, base in bases.items()}
+    return {name: _BLOCKS.get(base, "") for name, base in bases.items()}
+
+
+def _is(name: str, block: str, word: str) -> bool:
     base = name.partition(".")[0]
     if word == "physioclr":
         return base in FEATURES and FEATURES[base].physioclr
     if word == "physiology":
-        return block_of(name) in BLOCKS
-    return word == "all" or word in (name, base, block_of(name))
+        return block in BLOCKS
+    return word == "all" or word in (name, base, block)
 
 
 class Standard(nn.Module):

@@ -21,7 +21,7 @@ from ..errors import ColumnMissing, CorpusError
 from ..physiology.similarity import BLOCKS, BlockSpace, PlainSpace, Space
 from ..recipe import Part
 from ._distributed import gather, process
-from ._feature_space import DeviceSpace, block_of, choose
+from ._feature_space import DeviceSpace, blocks_of, choose
 from .base import Names
 
 _WANTED = {"plain": ("physioclr",), "block": ("physiology",)}
@@ -57,7 +57,8 @@ class PairSettings(Part):
         Block by block (:class:`BlockSpace`), or the cosine of all features' components (:class:`PlainSpace`).
     features : list of str
         What is compared: blocks, features or words of :func:`~ecgprior.objectives._feature_space.choose`. Default:
-        ``physioclr``, the paper's vector, for ``plain``; ``physiology``, all five blocks, for ``block``.
+        ``physioclr``, the paper's vector, for ``plain``; ``physiology``, all five blocks, for ``block``. Of a table
+        that is another descriptor all of it, and its blocks are what stands before the first underscore of a name.
     components : int, default 0
         Of the space or of each block, at most; 0 = 50 and 2.
     threshold : float or None
@@ -113,7 +114,7 @@ class Pairs(nn.Module):
         values = np.where(np.isin(names, chosen), matrix, np.nan)
         if own.similarity == "plain":
             return PlainSpace.fit(values, names, ids=rows, components=own.components or 50)
-        blocks = {name: block_of(name) for name in chosen}
+        blocks = {name: block for name, block in blocks_of(names).items() if name in chosen}
         use = [*BLOCKS, *sorted(set(blocks.values()) - {*BLOCKS, ""})]
         return BlockSpace.fit(values, names, blocks, ids=rows, use=use, components=own.components or 2)
 

@@ -22,12 +22,14 @@ class FeatureCuts:
     Parameters
     ----------
     corpus : Corpus
-        With a table ``features``.
+        With that table.
     store : WindowStore
+    name : str
+        Of the table: ``features``, or another of its form.
     """
 
-    def __init__(self, corpus: Corpus, store: WindowStore) -> None:
-        table = corpus.side("features")
+    def __init__(self, corpus: Corpus, store: WindowStore, name: str = "features") -> None:
+        table = corpus.side(name)
         assert table is not None
         place = pl.DataFrame(
             {"record": corpus.index["record"].gather(store.rows), "place": np.arange(len(store))}
@@ -63,9 +65,9 @@ def feature_columns(table: pl.DataFrame) -> tuple[str, ...]:
     return tuple(c for c, kind in table.schema.items() if kind.is_numeric() and c not in {"start", "stop"})
 
 
-def several_windows(corpus: Corpus) -> bool:
-    """Whether any record has more than one row of ``features``."""
-    table = corpus.side("features")
+def several_windows(corpus: Corpus, name: str = "features") -> bool:
+    """Whether any record has more than one row of the table."""
+    table = corpus.side(name)
     return table is not None and bool(table["record"].is_duplicated().any())
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ..corpus.controls import Control
 from ..corpus.shards import Corpus
+from ..corpus.tables import about_table
 from ..encoders.base import Encoder, LeadEncoder, TokenEncoder
 from ..errors import ColumnMissing, CorpusError, LeadMissing, RecipeError, nearest
 from ..objectives.base import Objective
@@ -121,9 +125,18 @@ def labels_for(
 
 
 def columns_for(
-    objective: type[Objective], corpus: Corpus, rows: NDArray[np.int64]
+    objective: type[Objective], corpus: Corpus, rows: NDArray[np.int64], features: str = "features"
 ) -> dict[str, NDArray[np.float32]]:
     """The side tables that the objective needs, one row a record of the corpus, NaN = not measured.
+
+    Parameters
+    ----------
+    objective : type of Objective
+    corpus : Corpus
+    rows : ndarray, int64, (N,)
+        Of the training part.
+    features : str
+        The table that is read where ``"features"`` is needed: a recipe's ``features_table``.
 
     Returns
     -------
@@ -138,20 +151,23 @@ def columns_for(
         that makes it.
     CorpusError
         A table has several rows a window, as marks and fiducials have: no single row can stand for a record; an
-        objective that wants the waves themselves needs ``"waves"``.
+        objective that wants the waves themselves needs ``"waves"``. Or a table was made of other features than the
+        corpus has now.
     """
     columns = {}
     if "waves" in objective.needs and wave_marks(corpus) is None:
         raise ColumnMissing(absent(corpus))
     for name in sorted(objective.needs - {"labels", "next", "same_patient", "waves"}):
-        command = f"{_MADE_BY.get(name, 'ecgprior ' + name)} {corpus.path}"
-        table = corpus.side(name)
+        called = features if name == "features" else name
+        command = _command(called, corpus)
+        table = corpus.side(called)
         if table is None:
             raise ColumnMissing(
-                f"objective '{_stem(objective)}' needs '{name}', and this corpus has none: run `{command}`"
+                f"objective '{_stem(objective)}' needs '{called}', and this corpus has none: run `{command}`"
             )
+        _check_origin(called, corpus, command)
         nothing = (
-            f"objective '{_stem(objective)}' needs '{name}', which holds nothing for the {len(rows)} training "
+            f"objective '{_stem(objective)}' needs '{called}', which holds nothing for the {len(rows)} training "
             f"records: run `{command}` again"
         )
         if name == "fiducials":
@@ -171,10 +187,33 @@ def columns_for(
     return columns
 
 
-def column_names(objective: type[Objective], corpus: Corpus) -> dict[str, tuple[str, ...]]:
+def column_names(
+    objective: type[Objective], corpus: Corpus, features: str = "features"
+) -> dict[str, tuple[str, ...]]:
     """What the columns of the side tables are called that :func:`columns_for` gives."""
-    tables = {name: corpus.side(name) for name in sorted(objective.needs - _CUT)}
+    called = {name: features if name == "features" else name for name in sorted(objective.needs - _CUT)}
+    tables = {name: corpus.side(table) for name, table in called.items()}
     return {name: feature_columns(table) for name, table in tables.items() if table is not None}
+
+
+def _command(table: str, corpus: Corpus) -> str:
+    """Which command makes a table; of a descriptor of somebody else's, that of the features beside it."""
+    for kind in get_args(Control):
+        if table == f"features-{kind}":
+            return f"ecgprior features {corpus.path} --control {kind}"
+    return f"{_MADE_BY.get(table, 'ecgprior ' + table.partition('-')[0])} {corpus.path}"
+
+
+def _check_origin(table: str, corpus: Corpus, command: str) -> None:
+    """Refuse a table that was made of features which have been measured anew since."""
+    made_by = (about_table(corpus.path, table) or {}).get("made_by")
+    settings = made_by.get("settings") if isinstance(made_by, dict) else None
+    origin = settings.get("features_sha256") if isinstance(settings, dict) else None
+    if origin is not None and origin != (about_table(corpus.path, "features") or {}).get("sha256"):
+        raise CorpusError(
+            f"table '{table}' of corpus '{corpus.path}' was made of other features than the corpus has now: run "
+            f"`{command} --replace`"
+        )
 
 
 def _by_record(corpus: Corpus, table: pl.DataFrame) -> NDArray[np.float32]:

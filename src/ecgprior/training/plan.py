@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from .. import lookup
+from ..corpus.tables import features_like
 from ..encoders.base import Encoder
 from ..errors import RecipeError
 from ..objectives.base import Objective
@@ -83,6 +84,10 @@ class PretrainRecipe(Part):
         The 16-bit ones are mixed precision: weights and optimiser stay float32.
     preprocessing, encoder, objective, optimiser : table
         ``encoder`` and ``objective`` hold a ``name`` (the file) and that method's own settings.
+    features_table : str, default "features"
+        The side table that an objective which needs features is given: another of that form shows what physiology
+        has to do with the result. ``features-permuted`` and ``features-spectrum`` are made by
+        ``ecgprior features --control``.
     validate_every : int, default 0
         Steps between looks at the validation part; 0 = never.
     patience : int, default 0
@@ -105,6 +110,7 @@ class PretrainRecipe(Part):
     encoder: dict[str, Any]
     objective: dict[str, Any]
     optimiser: Optimiser = Field(default_factory=lambda: Optimiser.check({}))
+    features_table: str = "features"
     validate_every: int = Field(0, ge=0)
     patience: int = Field(0, ge=0)
     save_every: int = Field(500, ge=1)
@@ -117,6 +123,21 @@ class PretrainRecipe(Part):
         if not isinstance(section.get("name"), str):
             raise ValueError(f"expected a name, as in {info.field_name} = {{name = …}}")
         return section
+
+    @field_validator("features_table")
+    @classmethod
+    def _of_that_form(cls, name: str) -> str:
+        if not features_like(name):
+            raise ValueError(f"expected features, or features- and small letters or digits, got {name!r}")
+        return name
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: Any) -> dict[str, Any]:
+        """Without ``features_table`` where it is the usual one: runs that are older than the key keep their identity."""
+        values: dict[str, Any] = write(self)
+        if values.get("features_table") == "features":
+            del values["features_table"]
+        return values
 
     @model_validator(mode="after")
     def _divisible(self) -> PretrainRecipe:

@@ -94,7 +94,8 @@ class Run:
     def _marks(self) -> dict[str, str]:
         """What an objective learns from that the corpus' digest does not hold; empty for most."""
         kind: Any = lookup.method("objectives", self.recipe.objective["name"], Objective)
-        tables = {name: about_table(self.corpus.path, name) for name in ("features", "fiducials") if name in kind.needs}
+        called = {"features": self.recipe.features_table, "fiducials": "fiducials"}
+        tables = {n: about_table(self.corpus.path, table) for n, table in called.items() if n in kind.needs}
         found = {name: str(about.get("sha256")) for name, about in tables.items() if about is not None}
         if "waves" in kind.needs:
             rows = [*self.train_rows.tolist(), *self.validation_rows.tolist()]
@@ -139,7 +140,7 @@ class Run:
         self.began_from = None if init is None else _take_weights(encoder, init)
         check_requires(kind, encoder)
         names, matrix = labels_for(kind, self.corpus, self.train_rows, self.labels)
-        columns = columns_for(kind, self.corpus, self.train_rows)
+        columns = columns_for(kind, self.corpus, self.train_rows, recipe.features_table)
         self.objective: Objective = kind(encoder, kind.Config.check(recipe.settings("objective")), names)
         self.store = self._store(store)
         positions = self._usable(kind, self.train_rows)
@@ -203,7 +204,7 @@ class Run:
     ) -> tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]:
         """The columns of the training part as a whole, and names."""
         whole = {name: torch.from_numpy(values[self.train_rows]) for name, values in columns.items()}
-        names = column_names(kind, self.corpus)
+        names = column_names(kind, self.corpus, self.recipe.features_table)
         names["rows"] = tuple(self.corpus.index["record"].gather(self.train_rows))
         for cut in self.cuts:
             if isinstance(cut, FeatureCuts):
@@ -220,8 +221,9 @@ class Run:
             found.append(self._waves(positions))
         if "fiducials" in kind.needs:
             found.append(FiducialCuts(self.corpus, self.store))
-        if "features" in kind.needs and several_windows(self.corpus):
-            found.append(FeatureCuts(self.corpus, self.store))
+        table = self.recipe.features_table
+        if "features" in kind.needs and several_windows(self.corpus, table):
+            found.append(FeatureCuts(self.corpus, self.store, table))
         return tuple(found)
 
     def _waves(self, positions: NDArray[np.int64]) -> WaveMaps:

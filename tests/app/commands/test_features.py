@@ -10,7 +10,7 @@ from ecgprior.corpus._fiducials import fiducial_rows
 from ecgprior.corpus.catalog import open_source
 from ecgprior.corpus.prepare import prepare
 from ecgprior.corpus.shards import Corpus
-from ecgprior.errors import ColumnMissing
+from ecgprior.errors import ColumnMissing, RecipeError
 from ecgprior.objectives.base import Objective
 from ecgprior.record.formats.wfdb import write
 from ecgprior.simulator.simulate import simulate
@@ -50,6 +50,23 @@ def test_the_summary_says_what_was_measured_and_training_can_read_it(corpus, tmp
     (values,) = columns_for(Wanting, again, [0, 1, 2]).values()
     assert values.shape == (3, again.side("features").width - 3)
     assert "were there already" in CliRunner().invoke(app, arguments).output
+
+
+def test_controls_are_written_beside_the_features(corpus, tmp_path):
+    call = lambda *more: CliRunner().invoke(app, ["features", str(corpus.path), "--workers", "1", *more])  # noqa: E731
+    without = call("--control", "permuted")
+    assert isinstance(without.exception, ColumnMissing) and "run `ecgprior features" in str(without.exception)
+    assert call("--fiducials", str(tmp_path / "f.parquet")).exit_code == 0
+    spectrum = call("--control", "spectrum")
+    assert spectrum.exit_code == 0 and "features-spectrum.parquet, 180 values of 3 windows" in spectrum.output
+    assert call("--control", "permuted", "--seed", "3").exit_code == 0
+    assert "was there already" in call("--control", "permuted", "--seed", "3").output
+    again = Corpus(corpus.path)
+    (values,) = columns_for(Wanting, again, [0, 1, 2], "features-permuted").values()
+    own = columns_for(Wanting, again, [0, 1, 2])["features"]
+    assert sorted(values[:, 0]) == sorted(own[:, 0]) and not (values == own).all(axis=1).any()
+    refused = call("--control", "spectrum", "--window", "5")
+    assert isinstance(refused.exception, RecipeError) and "measures nothing" in str(refused.exception)
 
 
 @pytest.mark.slow

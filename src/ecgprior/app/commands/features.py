@@ -28,6 +28,15 @@ def command(
     fiducials_rate: Annotated[
         float | None, typer.Option(metavar="HZ", help="Rate of their samples; by default the corpus' rate.")
     ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Instead, beside the table features: `permuted`, the same rows dealt out anew within each source, or "
+            "`spectrum`, log-power in bands of frequency.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of --control permuted.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite tables of other settings.")] = False,
     workers: Annotated[int | None, typer.Option(help="Local processes; by default one a core.")] = None,
     scheduler: Annotated[
@@ -40,8 +49,10 @@ def command(
     """
     from contextlib import nullcontext
 
+    from ...corpus.controls import write_control
     from ...corpus.measured import measure_corpus, measured_shares
     from ...corpus.shards import Corpus
+    from ...errors import RecipeError
     from ...jobs import dask_executor
     from ..progress import progress_bar
 
@@ -49,6 +60,20 @@ def command(
         dask_executor(scheduler) if scheduler else nullcontext() as executor,
         progress_bar("features") as move,
     ):
+        if control is not None:
+            if any(value is not None for value in (window, network, fiducials, fiducials_rate)):
+                raise RecipeError(
+                    "--control: expected --seed and --replace at most beside it, a control has the windows of the table "
+                    "features and measures nothing"
+                )
+            made = write_control(
+                corpus, control, seed=seed, replace=replace, executor=executor, workers=workers, progress=move
+            )  # fmt: skip
+            typer.echo(
+                f"{corpus / 'tables'}: {made.table}.parquet, {made.n_values} values of {made.n_windows} windows"
+                f'{"" if made.new else " (was there already)"}; recipes take it by features_table="{made.table}"'
+            )
+            return
         done = measure_corpus(
             corpus,
             window_s=window,
