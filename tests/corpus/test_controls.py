@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from ecgprior.corpus import controls as room
+from ecgprior.corpus._permute import permuted
 from ecgprior.corpus._spectrum import log_spectra, spectrum_names
-from ecgprior.corpus.controls import permuted, write_control
+from ecgprior.corpus.controls import write_control
 from ecgprior.corpus.prepare import prepare
 from ecgprior.corpus.shards import Corpus
 from ecgprior.corpus.tables import read_table, write_table

@@ -13,7 +13,6 @@ Both have the windows of the table ``features`` and are written beside it. A tra
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,18 +26,19 @@ from numpy.typing import NDArray
 from ..errors import ColumnMissing, CorpusError, EcgpriorError, unknown_name
 from ..jobs import Progress, run_jobs
 from ..provenance import digest_json, digest_pairs, version
+from ._permute import permuted
 from ._plan import locked
 from ._spectrum import EDGES, FLOOR, log_spectra, spectrum_names
 from ._write import write_frame, writing
 from .shards import Corpus
-from .tables import about_table, join_table, write_table
+from .tables import KINDS, about_table, join_table, write_table
 
 Control = Literal["permuted", "spectrum"]
 
 _VERSION = 1
 """Of the method: another one's tables are others."""
 _PART_WINDOWS = 1024
-_KEYS = ("record", "start", "stop")
+_KEYS = tuple(KINDS["features"].columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,51 +132,6 @@ def write_control(
     return Written(name, table.height, n_values, new)
 
 
-def permuted(table: pl.DataFrame, index: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Every record with the rows of another record of its source.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        A table ``features``; rows are returned in its order, with its windows.
-    index : polars.DataFrame
-        Of the corpus: ``record``, ``source``.
-    seed : int
-
-    Returns
-    -------
-    polars.DataFrame
-        The k-th window of a record has the k-th row of the record that was drawn for it, from the first again where
-        that has fewer. Drawn is one cycle through all records of the source, so that none keeps its own row; the only
-        record of its source has nobody to trade with: its rows are NaN.
-    """
-    source = dict(index.select("record", "source").iter_rows())
-    rows: dict[str, list[int]] = {}  # of each record, in the order of time
-    for row, record in (
-        table.select("record", "start").with_row_index().sort("record", "start")[:, :2].iter_rows()
-    ):
-        rows.setdefault(record, []).append(row)
-    of_source: dict[str, list[str]] = {}
-    for record in rows:
-        of_source.setdefault(source[record], []).append(record)
-    taken = np.empty(table.height, np.int64)
-    alone = np.zeros(table.height, bool)
-    rng = np.random.default_rng(seed)
-    for name in sorted(of_source):
-        records = of_source[name]
-        circle = rng.permutation(len(records))
-        for to, origin in zip(circle, np.roll(circle, -1)):
-            mine, theirs = rows[records[to]], rows[records[origin]]
-            taken[mine] = [theirs[k % len(theirs)] for k in range(len(mine))]
-            alone[mine] = to == origin
-    values = table.drop(_KEYS)[taken]
-    blank = pl.Series(alone)
-    kept = values.select(
-        pl.when(~blank).then(pl.col(c)).otherwise(float("nan")).alias(c) for c in values.columns
-    )
-    return table.select(_KEYS).hstack(kept)
-
-
 @dataclass(frozen=True, slots=True)
 class _SpectrumPart:
     """One job: some windows, (row of the index, record, start, stop) each, and where their rows go."""
@@ -195,7 +150,7 @@ def spectrum_part(part: _SpectrumPart) -> int:
         row[:] = log_spectra(corpus.signal(place, start, stop).astype(np.float64), corpus.fs).ravel()
     keys = pl.DataFrame(
         [window[1:] for window in part.windows],
-        schema={"record": pl.String, "start": pl.Int64, "stop": pl.Int64},
+        schema=KINDS["features"].columns,
         orient="row",
     )
     kept: NDArray[np.float64] = values.astype(np.float32).astype(np.float64)  # as of the measured ones
@@ -258,14 +213,10 @@ def _is_there(corpus: Corpus, name: str, settings: dict[str, Any], replace: bool
     if not replace:
         differ = [key for key in settings if not isinstance(found, dict) or found.get(key) != settings[key]]
         raise CorpusError(
-            f"table '{name}' of corpus '{corpus.path}' is there, made otherwise ({_and(differ)}): expected the same call "
+            f"table '{name}' of corpus '{corpus.path}' is there, made otherwise ({', '.join(differ) or 'settings'} differ): expected the same call "
             "again, or leave to replace it (--replace)"
         )
     return False
-
-
-def _and(differ: Sequence[str]) -> str:
-    return f"{', '.join(differ) or 'settings'} differ"
 
 
 @lru_cache(maxsize=2)

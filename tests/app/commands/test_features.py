@@ -45,7 +45,7 @@ def test_the_summary_says_what_was_measured_and_training_can_read_it(corpus, tmp
     run = CliRunner().invoke(app, arguments)
     assert run.exit_code == 0, run.output
     assert "features of 3 records" in run.output and "qrs_ms 100.0%" in run.output
-    assert "fiducials: 3 records from" in run.output and "(folder 3), 0 by the engine" in run.output
+    assert "fiducials: 3 records from" in run.output and "0 by the engine (folder 3 of 3)" in run.output
     again = Corpus(corpus.path)
     (values,) = columns_for(Wanting, again, [0, 1, 2]).values()
     assert values.shape == (3, again.side("features").width - 3)

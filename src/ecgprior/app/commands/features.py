@@ -91,11 +91,10 @@ def command(
         f"{done.n_windows} {'records' if window is None else 'windows'}{there}"
     )
     if done.given:
-        n_given = sum(done.given.values())
-        of = ", ".join(f"{source} {n}" for source, n in done.given.items())
-        typer.echo(
-            f"fiducials: {n_given} records from {fiducials} ({of}), {len(Corpus(corpus)) - n_given} by the engine"
-        )
+        sources = Corpus(corpus).index["source"]
+        n_given, held = sum(done.given.values()), sources.value_counts()
+        of = ", ".join(f"{source} {done.given.get(source, 0)} of {n}" for source, n in sorted(held.iter_rows()))
+        typer.echo(f"fiducials: {n_given} records from {fiducials}, {len(sources) - n_given} by the engine ({of})")
     main = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "qrs_axis_deg")
     shares = measured_shares(corpus, main)
     typer.echo("measurable: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
