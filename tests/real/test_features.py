@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgprior.corpus.catalog import open_source
+from ecgprior.corpus._fiducials import Given
+from ecgprior.corpus.catalog import catalog, open_source
 from ecgprior.physiology.ectopy import beat_kinds
 from ecgprior.physiology.features.measure import measure
 from ecgprior.record.beats import Delineation
@@ -77,3 +78,12 @@ def test_bundle_branch_signs(marked_ludb):
         assert of(marked_ludb, label, sign).mean() > 0.5
         without = [f[sign] for labels, f in marked_ludb if not any("BBB" in name for name in labels)]
         assert np.nanmean(without) <= 0.03
+
+
+def test_the_kept_waves_of_ludb_are_those_of_its_records(real_data):
+    """Features of LUDB without leakage: the file of the cross-fitted networks holds every record of the source."""
+    kept = Path(__file__).parents[2] / "log" / "2026-11-21-delineation" / "ludb-fiducials.parquet"
+    if not (real_data / "ludb" / "ludb.csv").is_file() or not kept.is_file():
+        pytest.skip(f"no ludb in {real_data}, or no log beside the tests")
+    names = catalog([open_source("ludb", real_data / "ludb")])["record"]
+    assert Given(kept, 500, 500).held(names) == names.to_list() and names[0].startswith("ludb/")
