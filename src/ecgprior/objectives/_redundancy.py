@@ -9,14 +9,15 @@ from ..errors import ShapeError
 from ._distributed import gather
 
 
-def expander(dim: int, width: int) -> nn.Sequential:
+def expander(dim: int, width: int, *, bias: bool = True) -> nn.Sequential:
     """Three linear layers of `width`, batch norm and ReLU after the first two: (B, dim) → (B, width).
 
-    Under several processes the norms take the statistics of each process' own windows.
+    The last layer has no bias; the first two have one, as in VICReg, or none, as in Barlow twins. Under several
+    processes the norms take the statistics of each process' own windows.
     """
     layers: list[nn.Module] = []
     for size in (dim, width):
-        layers += [nn.Linear(size, width), nn.BatchNorm1d(width), nn.ReLU()]
+        layers += [nn.Linear(size, width, bias=bias), nn.BatchNorm1d(width), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(width, width, bias=False))
 
 

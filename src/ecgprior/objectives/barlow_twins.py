@@ -1,8 +1,8 @@
 """Barlow twins: across the batch, each dimension of one view equals the same of the other and no other one.
 
 No negatives. As published: weight 5e-3 beside the diagonal, and a projector of three layers, four times as wide as
-the encoder (8,192 over the paper's 2,048), batch norm and ReLU after its first two. The authors' code also scales the
-whole loss by 1/40, for their optimiser; here it is not scaled. Two encoder passes a window.
+the encoder (8,192 over the paper's 2,048), without bias, batch norm and ReLU after its first two. The authors' code
+also scales the whole loss by 1/40, for their optimiser; here it is not scaled. Two encoder passes a window.
 
 **Source** – Zbontar et al. 2021 (arXiv 2103.03230), equations 1–2 and section 2.2.
 """
@@ -51,8 +51,8 @@ class BarlowTwins(TwoViews):
     config: Config
 
     def make_projector(self) -> nn.Module:
-        """The expander."""
-        return expander(self.encoder.dim, self.config.projection or 4 * self.encoder.dim)
+        """The expander, without bias."""
+        return expander(self.encoder.dim, self.config.projection or 4 * self.encoder.dim, bias=False)
 
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """Both sums, the second weighted."""
