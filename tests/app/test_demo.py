@@ -4,13 +4,25 @@ import pytest
 
 from ecgprior.app.demo import panel_of, run_demo
 from ecgprior.errors import CorpusError
+from ecgprior.evaluation.plan import BenchmarkRecipe, resolve_arms
 
 
 def test_the_panel_on_what_is_there():
     recipe = panel_of(["ludb", "brugada", "sph"])
     assert [task.name for task in recipe.tasks] == ["brugada", "ludb"] and recipe.seeds == (0,)
-    assert recipe.arms[0].name == "random-init" and recipe.also_without == ()
+    assert recipe.also_without == () and any("LUDB" in note for note in recipe.notes)
+    assert panel_of(["brugada"]).notes == ()
     assert panel_of(["ludb"], ["seeds=[0, 1]"]).seeds == (0, 1)
+
+
+def test_the_demo_and_the_panel_compare_the_same_arms_with_equal_encoder_passes():
+    wanted = "features-linear features-trees physioclr random-init random-normed simclr supervised".split()
+    for recipe in (BenchmarkRecipe.read("demo"), panel_of(["ptbxl"])):
+        arms = {arm.name: arm for arm in resolve_arms(recipe)}
+        assert sorted(arms) == wanted and recipe.against == "simclr"
+        plans = {name: arms[name].recipe(0) for name in ("physioclr", "simclr")}
+        passes = plans["physioclr"].steps * plans["physioclr"].batch * 3
+        assert passes == pytest.approx(plans["simclr"].steps * plans["simclr"].batch * 2, rel=1e-3)
 
 
 def test_no_labelled_set_is_refused_with_what_to_do():
@@ -30,13 +42,16 @@ def test_the_whole_way_and_nothing_twice(tmp_path, capsys):
     values = ["pretrain.steps=2", "pretrain.batch=16", "replicates=20"]
     run_demo(tmp_path, data=None, n=200, seed=3, workers=1, values=values)
     first = capsys.readouterr().out
-    for stage in ("simulate --n 200", "prepare simulated=", "benchmark demo", "report"):
+    for stage in ("simulate --n 200", "prepare simulated=", "features", "benchmark demo", "report"):
         assert f"$ ecgprior {stage}" in first
-    assert "SIMULATED" in first and "random-init (linear probe)" in first and "peak memory" in first
+    assert "SIMULATED" in first and "peak memory" in first
+    for system in ("random-init (linear probe)", "physioclr (linear", "features-trees (boosted trees)"):
+        assert system in first
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Simulated ECGs, not patients" in html and html.count('class="ecg"') == 4
+    assert "Simulated ECGs, not patients" in html and "says nothing about patients" in html
+    assert html.count('class="ecg"') == 4
     cells = {p: p.stat().st_mtime_ns for p in (tmp_path / "result/cells").glob("*.json")}
-    assert len(cells) == 4
+    assert len(cells) == 7
     run_demo(tmp_path, data=None, n=200, seed=3, workers=1, values=values)
     again = capsys.readouterr().out
     assert "holds these 200 ECGs already" in again
