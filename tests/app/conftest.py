@@ -55,10 +55,10 @@ class Sines(Source):
 
 @pytest.fixture(scope="session")
 def finished():
-    """``finished(corpus, to, better)``: a whole result folder in which one arm scores best."""
+    """``finished(corpus, to, better)``: a whole result folder in which one arm scores best; recipe keys may be added."""
 
-    def made(corpus, to, better):
-        setting = open_setting(BenchmarkRecipe.of(RECIPE), corpus, to)
+    def made(corpus, to, better, **more):
+        setting = open_setting(BenchmarkRecipe.of(RECIPE | more), corpus, to)
         write_cells(setting, to, better=better)
         write_results(setting, to)
         return to

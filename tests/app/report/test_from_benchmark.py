@@ -115,8 +115,46 @@ def test_a_mixed_result_headline_does_not_claim(corpus, finished, tmp_path):
     assert ("cannot be told" in report.headline) == (gap.low <= 0 <= gap.high)
 
 
+def test_a_primary_contrast_is_the_headline(corpus, finished, tmp_path):
+    report = report_of(finished(corpus, tmp_path, better="simclr", primary=["simclr", "supervised"]), corpus)
+    assert report.headline.startswith("SimCLR does better than Supervised: macro AUROC 1.000 against 0.")
+    assert re.search(
+        r"95 % interval \+0\.\d+ to \+0\.\d+, p = 0\.049\)\.$", report.headline
+    )  # 2 / (1 + 40 replicates)
+    assert report.lead_in.startswith("This comparison was named before anything was computed. Measured on")
+    assert report.contrasts.primary.against == "Supervised"
+    assert [c.against for c in report.contrasts.others] == ["Random encoder"]
+    html = render(report)
+    assert "SimCLR against each of the others" in html and "<h3>Paired differences" not in html
+    assert report.cost.rows[0][1] == "128" and report.panel is None and report.efficiency is None
+
+
+def test_other_readouts_leave_the_arms_and_tasks_as_they_are(result, corpus, tmp_path):
+    import json
+    import shutil
+
+    to = tmp_path / "r"
+    shutil.copytree(result, to)
+    found = json.loads((to / "results.json").read_text())
+    probes = [row for row in found["summary"] if row["readout"] == "probe"]
+    found["summary"] += [
+        row | {"readout": name, "auroc": 0.111} for row in probes for name in ("knn", "probe:noise")
+    ]
+    (to / "results.json").write_text(json.dumps(found))
+    before, after = report_of(result, corpus), report_of(to, corpus)
+    assert (
+        after.arms == before.arms and after.tasks == before.tasks and after.differences == before.differences
+    )
+    assert after.readouts is not None and before.readouts is None
+
+
 def test_an_arm_on_measured_features_is_named_as_such_and_is_no_headline():
-    plain = {"train": True, "control": False, "features": None, "pretrain_values": {"objective": {"name": "simclr"}}}
+    plain = {
+        "train": True,
+        "control": False,
+        "features": None,
+        "pretrain_values": {"objective": {"name": "simclr"}},
+    }
     arms = [
         {"name": "features-trees", **plain, "features": "trees", "pretrain_values": {"max_iter": 200}},
         {"name": "features-linear", **plain, "features": "linear", "pretrain_values": {}},

@@ -4,6 +4,8 @@ import dataclasses
 import re
 from html.parser import HTMLParser
 
+import pytest
+
 from ecgprior.app.report.content import Interval, Report
 from ecgprior.app.report.page import render
 
@@ -38,7 +40,13 @@ class Reader(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-def test_the_page_asks_no_server_for_anything(report):
+@pytest.fixture(params=["report", "many"])
+def either(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_the_page_asks_no_server_for_anything(either):
+    report = either
     html = render(report)
     outside = html.replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert not re.search(r"https?:|//[a-z]|url\(|@import|<script|<link|<img|<iframe", outside)
@@ -47,8 +55,8 @@ def test_the_page_asks_no_server_for_anything(report):
     assert not [a for _, a in page.tags if "src" in a or "srcset" in a or "xlink:href" in a]
 
 
-def test_tags_close_and_ids_are_unique(report):
-    page = Reader(render(report))
+def test_tags_close_and_ids_are_unique(either):
+    page = Reader(render(either))
     assert page.open == []
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -56,8 +64,8 @@ def test_tags_close_and_ids_are_unique(report):
         assert attrs.get("aria-labelledby", ids[0]) in ids
 
 
-def test_it_can_be_read_without_seeing_it(report):
-    page = Reader(render(report))
+def test_it_can_be_read_without_seeing_it(either):
+    page = Reader(render(either))
     assert page.all("html")[0]["lang"] == "en" and len(page.all("main")) == len(page.all("h1")) == 1
     for svg in page.all("svg"):
         assert svg.get("aria-hidden") == "true" or (svg["role"] == "img" and svg["aria-label"])
@@ -92,6 +100,50 @@ def test_the_result_comes_first_and_everything_is_there(report):
         "11.0 %",
     ):
         assert said in text, said
+
+
+def test_a_comparison_of_many_arms_has_its_sections_in_order(many):
+    text = Reader(render(many)).text
+    order = [
+        "Best in bold.",
+        "Paired differences from Random encoder",
+        "SimCLR against each of the others",
+        "Task by task",
+    ]
+    order += ["Ways of reading an encoder out", "How many labels it takes", "On worse recordings"]
+    order += [
+        "What the embedding knows of physiology",
+        "Label by label",
+        "What it cost",
+        "Training",
+        "Recordings",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    for said in ("+0.031 (+0.011 to +0.051)", "0.004", "0.60", "named beforehand", "1 seed only", "128,064"):
+        assert said in text, said
+
+
+def test_more_than_six_arms_are_a_table_with_group_headings_and_no_chart_of_scores(many):
+    html = render(many)
+    result = html[html.index('id="result"') : html.index('id="contrasts-h"')]
+    assert 'class="chart"' not in result and result.count('scope="rowgroup" colspan="3"') == 3
+    assert result.count('class="n strong"') == 9
+    assert not re.search(r"arm-([6-9]|\d\d)", html.replace("arm-6 <", ""))  # only six colours there are
+
+
+def test_sections_without_anything_are_not_there(report):
+    html = render(report)
+    for part in (
+        "contrasts-h",
+        "readouts-h",
+        "efficiency-h",
+        "robustness-h",
+        "retrieval-h",
+        "cost-h",
+        'class="scores"',
+    ):
+        assert part not in html
 
 
 def test_simulated_is_said_before_the_headline_and_only_then(report):

@@ -188,6 +188,146 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """A line of a table of numbers.
+
+    Attributes
+    ----------
+    title, text : str
+        The line's name and a small line under it.
+    values : tuple of Interval
+        One a column; ``Interval(None)`` is a dash.
+    group : str
+        Lines that follow each other under one heading.
+    strong : tuple of int
+        Columns whose number is set bold.
+    """
+
+    title: str
+    text: str
+    values: tuple[Interval, ...]
+    group: str = ""
+    strong: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """Numbers with their intervals below them, a line an arm.
+
+    Attributes
+    ----------
+    title, about : str
+        Heading, and a sentence or two under it.
+    first : str
+        Over the names.
+    columns : tuple of (str, str)
+        Name and a small line under it.
+    signed : bool
+        True = the numbers are differences and always show their sign.
+    """
+
+    title: str
+    about: str
+    first: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[ScoreRow, ...]
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What the default arm gains over another one.
+
+    Attributes
+    ----------
+    against : str
+        The other arm, as printed.
+    text : str
+        A small line under it: seeds in common, readouts.
+    value : Interval
+        Default less other: positive = the default is better.
+    p, p_adjusted : float or None
+        Two-sided; `p_adjusted` None = not adjusted, because it was named beforehand.
+    """
+
+    against: str
+    text: str
+    value: Interval
+    p: float | None
+    p_adjusted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contrasts:
+    """The default arm against every other one.
+
+    Attributes
+    ----------
+    default : str
+        As printed.
+    primary : Contrast or None
+        The one named beforehand.
+    others : tuple of Contrast
+    by_task : ScoreTable or None
+        The same, task by task.
+    """
+
+    default: str
+    about: str
+    score: str
+    primary: Contrast | None
+    others: tuple[Contrast, ...]
+    by_task: ScoreTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One arm's values, a value a tick of its chart; ``Interval(None)`` where it has none. `band` = draw their intervals."""
+
+    arm: str
+    values: tuple[Interval, ...]
+    band: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesChart:
+    """Scores of several arms over something that changes.
+
+    Attributes
+    ----------
+    title, x_label, y_label : str
+    ticks : tuple of (float, str)
+        Place on the axis, in any unit, and what is printed there.
+    series : tuple of Series
+    level : (float, str) or None
+        A dashed line across, and what it is.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    ticks: tuple[tuple[float, str], ...]
+    series: tuple[Series, ...]
+    level: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChartGroup:
+    """Charts under one heading, and all their figures as a table."""
+
+    title: str
+    about: str
+    charts: tuple[SeriesChart, ...]
+    table: ScoreTable | None = None
+
+    @property
+    def arms(self) -> frozenset[str]:
+        """The arms of which there is a value."""
+        series = (s for chart in self.charts for s in chart.series)
+        return frozenset(s.arm for s in series if any(v.value is not None for v in s.values))
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole page.
 
@@ -211,6 +351,12 @@ class Report:
         Digests, versions, dates.
     appendix : tuple of (title, text)
         Recipes and the like, folded away.
+    shown : tuple of Arm
+        The arms that have a colour of their own, at most six; empty = all.
+    panel : ScoreTable or None
+        In place of the chart of scores, when there are more arms than a chart can tell apart.
+    contrasts, readouts, efficiency, robustness, retrieval, cost : optional sections of a comparison of many arms, in this
+        order, each where the result holds it
     census, heats, listings : optional sections of pages on a folder, in this order
     examples_about : str
         What is said over the drawn ECGs, where it is not the usual.
@@ -238,3 +384,11 @@ class Report:
     listings: tuple[Listing, ...] = ()
     examples_title: str = "Example ECGs"
     examples_about: str = ""
+    shown: tuple[Arm, ...] = ()
+    panel: ScoreTable | None = None
+    contrasts: Contrasts | None = None
+    readouts: ScoreTable | None = None
+    efficiency: ChartGroup | None = None
+    robustness: ChartGroup | None = None
+    retrieval: ScoreTable | None = None
+    cost: Listing | None = None

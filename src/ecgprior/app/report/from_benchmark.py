@@ -9,9 +9,9 @@ from typing import Any
 
 from ...corpus.shards import Corpus
 from ...errors import CorpusError
+from ...evaluation.contrasts import ALL
 from ...evaluation.plan import REFERENCE
-from ...evaluation.results import ALL
-from . import words
+from . import comparison, words
 from .content import Arm, Difference, Interval, LabelRow, LabelScore, Report, TaskRow
 from .curves import training_curves
 from .held_out import HeldOut, held_out
@@ -20,11 +20,28 @@ from .recordings import examples, label_rows, label_title, short_title, source_r
 SCORE = "Macro AUROC"
 _METRICS = {"auroc": SCORE, "auprc": "AUPRC", "f_max": "F-max", "brier": "Brier", "ece": "Calibration error"}
 _FEW = 10
+_SHOWN = ("probe", "head", "trees")  # every other readout has a table of its own
 _TITLES = {
     REFERENCE: "Random encoder",
     "random-normed": "Random encoder, norms fitted",
     "supervised": "Supervised",
     "simclr": "SimCLR",
+    "physioclr": "PhysioCLR",
+    "physio-regression": "Feature regression",
+    "physioclr-regression": "PhysioCLR + regression",
+    "barlow-twins": "Barlow Twins",
+    "clef": "CLEF",
+    "cmsc": "CMSC",
+    "cpc": "CPC",
+    "ecg-jepa": "ECG-JEPA",
+    "feature-neighbours": "Feature neighbours",
+    "pclr": "PCLR",
+    "st-mem": "ST-MEM",
+    "three-kg": "3KG",
+    "vicreg": "VICReg",
+    "wav2vec-cmsc": "wav2vec 2.0 + CMSC",
+    "features-linear": "Features, linear probe",
+    "features-trees": "Features, boosted trees",
 }
 
 
@@ -51,15 +68,24 @@ def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = N
     test = held_out(result, recipe, corpus)
     arms = _arms(found["summary"], recipe)
     names = {arm.name: arm.title for arm in arms}
-    tasks = _tasks(found["summary"], recipe, corpus, test)
+    summary = [row for row in found["summary"] if row["readout"] in _SHOWN]
+    tasks = _tasks(summary, recipe, corpus, test)
     star, control = _star(arms, recipe), next((a for a in arms if a.name == recipe["against"]), None)
     head = tasks[0] if tasks else None
-    differences = _differences(found["summary"], tasks, arms, recipe["against"])
+    differences = _differences(summary, tasks, arms, recipe["against"])
+    this = comparison.Comparison(found, recipe, arms, tasks, comparison.kinds(recipe, _supervised))
+    contrasts = comparison.contrasts(this, "macro AUROC")
     sentence = f"{found['title']}: no arm is finished yet."
     if star and control and head:
         both = (head.scores[star.name], head.scores[control.name])
         gap = next((d for d in differences if d.arm == star.name and d.task == head.title), None)
         sentence = words.headline(star, control, both, gap, "macro AUROC")
+    named = contrasts.primary if contrasts else None
+    if contrasts and named and head:
+        default, rival = (head.scores[this.key(arm)] for arm in recipe["primary"])
+        sentence = words.contrast_headline(
+            contrasts.default, named.against, (default, rival), named.value, named.p, "macro AUROC"
+        )
     vocabularies = [task["vocabulary"] for task in recipe["tasks"]]
     sources = source_rows(corpus)
     curves = training_curves(Path(work or result / "work"), [a["name"] for a in recipe["arms"]], names)
@@ -67,7 +93,14 @@ def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = N
     return Report(
         kicker=found["title"],
         headline=sentence,
-        lead_in=_lead_in(head, arms, star, control, recipe, test),
+        lead_in=_lead_in(
+            head,
+            arms,
+            [recipe["primary"][0], recipe["primary"][1]] if named else [a.name for a in (star, control) if a],
+            recipe,
+            test,
+            bool(named),
+        ),
         simulated=simulated,
         score=SCORE,
         arms=arms,
@@ -82,6 +115,14 @@ def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = N
         notes=_notes(found, manifest, corpus, recipe, test, simulated, bool(curves)),
         provenance=_provenance(manifest, found, corpus),
         appendix=(("Recipe, resolved", json.dumps(recipe, indent=2, ensure_ascii=False)),),
+        shown=comparison.shown_arms(this),
+        panel=comparison.panel(this),
+        contrasts=contrasts,
+        readouts=comparison.readouts(this),
+        efficiency=comparison.efficiency(this, "macro AUROC"),
+        robustness=comparison.robustness(this, "macro AUROC"),
+        retrieval=comparison.retrieval(this),
+        cost=comparison.cost(this),
     )
 
 
@@ -113,7 +154,8 @@ def _arms(summary: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> tu
         elif not arm["train"]:
             text, phrase = "never trained: the control", "a random encoder"
         elif arm["control"]:
-            text, phrase = "a control: no weight was trained", f"the control “{title}”"
+            text = "a control: no weight was trained" if arm["name"] == "random-normed" else "a control"
+            phrase = f"the control “{title}”"
         elif _supervised(arm):
             text, phrase = "trained on the labels of the training part", "supervised features"
         else:
@@ -225,18 +267,19 @@ def _wanted(recipe: Mapping[str, Any], corpus: Corpus) -> list[tuple[str, str]]:
 def _lead_in(
     head: TaskRow | None,
     arms: Sequence[Arm],
-    star: Arm | None,
-    control: Arm | None,
+    told: Sequence[str],
     recipe: Mapping[str, Any],
     test: HeldOut,
+    named: bool,
 ) -> str:
     if head is None:
         return ""
-    told = {arm.name for arm in (star, control) if arm}
     others = [f"{arm.title} {words.spread(head.scores[arm.name])}" for arm in arms if arm.name not in told]
-    beside = f" Beside them: {'; '.join(others)}." if others else ""
+    beside = f" Beside them: {'; '.join(others)}." if others and len(arms) <= comparison.MOST_COLOURS else ""
+    before = "This comparison was named before anything was computed. " if named else ""
+    mean = f"Means over {len(recipe['tasks'])} tasks, measured" if named and head.name == ALL else "Measured"
     return (
-        f"Measured on {test.n_records:,} records of {test.n_patients:,} patients whom neither the encoder nor the "
+        f"{before}{mean} on {test.n_records:,} records of {test.n_patients:,} patients whom neither the encoder nor the "
         f"probe had seen ({_how(recipe)}); figures in brackets are 95 % intervals.{beside}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from itertools import groupby
 
@@ -9,9 +10,10 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..plots.charts import curve_chart, forest, label_bars, legend_mark
+from ..plots.comparison import contrast_chart, series_chart
 from ..plots.spread import spread_chart
 from . import words
-from .content import Report
+from .content import Arm, ChartGroup, Report, SeriesChart
 
 
 def render(report: Report) -> str:
@@ -30,12 +32,18 @@ def render(report: Report) -> str:
     page = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = page.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
     titles = {arm.name: arm.title for arm in report.arms}
+    coloured = report.shown or report.arms
     return template.render(
         r=report,
         style=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
-        forest=Markup(forest(report.tasks, report.arms, report.score)) if report.tasks else "",
-        bars=_bars(report),
-        curves=[(c, Markup(curve_chart(c, report.arms))) for c in report.curves if c.curves],
+        forest=Markup(forest(report.tasks, report.arms, report.score))
+        if report.tasks and not report.panel
+        else "",
+        coloured=coloured,
+        contrasts=Markup(contrast_chart(report.contrasts)) if report.contrasts else "",
+        drawn=lambda group: _drawn(group, coloured, report.arms),
+        bars=_bars(report, coloured),
+        curves=[(c, Markup(curve_chart(c, coloured))) for c in report.curves if c.curves],
         spread=Markup(spread_chart(report.census)) if report.census else "",
         metrics=_metric_names(report),
         by_task=[(task, list(rows)) for task, rows in groupby(report.differences, lambda d: d.task)],
@@ -48,11 +56,20 @@ def render(report: Report) -> str:
     )
 
 
-def _bars(report: Report) -> list[tuple[str, Markup]]:
+def _drawn(
+    group: ChartGroup, coloured: Sequence[Arm], arms: Sequence[Arm]
+) -> list[tuple[SeriesChart, Markup]]:
+    """Every chart of a group, on one vertical axis."""
+    charts, wide = group.charts, len(group.charts) == 1
+    drawn = [(c, series_chart(c, coloured, arms, wide=wide, beside=charts)) for c in charts]
+    return [(chart, Markup(svg)) for chart, svg in drawn]
+
+
+def _bars(report: Report, arms: Sequence[Arm]) -> list[tuple[str, Markup]]:
     """One chart of label bars a task, in the order of the tasks."""
     tasks = list(dict.fromkeys(label.task for label in report.labels))
     score = report.score.removeprefix("Macro ")  # of one label there is no mean
-    charts = [label_bars([s for s in report.labels if s.task == t], report.arms, score) for t in tasks]
+    charts = [label_bars([s for s in report.labels if s.task == t], arms, score) for t in tasks]
     return list(zip(tasks, map(Markup, charts)))
 
 

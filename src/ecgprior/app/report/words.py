@@ -47,6 +47,19 @@ def difference(interval: Interval) -> str:
     return f"{signed(interval.value)} ({signed(interval.low)} to {signed(interval.high)})"
 
 
+def p_value(p: float | None) -> str:
+    """A p as it is printed: two figures that matter, a dash where there is none.
+
+    >>> p_value(0.0312), p_value(0.00042), p_value(1.0), p_value(None)
+    ('0.031', '<0.001', '1.00', '–')
+    """
+    if p is None or p != p:
+        return MISSING
+    if p < 0.001:
+        return "<0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
 def verdict(interval: Interval) -> str:
     """What a paired difference allows to be said, of the interval as it is printed.
 
@@ -76,6 +89,27 @@ def headline(
     }[verdict(paired.value)]
     gap, low, high = (signed(v) for v in (paired.value.value, paired.value.low, paired.value.high))
     return f"{said}: {figures} (difference {gap}, 95 % interval {low} to {high})."
+
+
+def contrast_headline(
+    default: str, rival: str, scores: tuple[Interval, Interval], gap: Interval, p: float | None, score: str
+) -> str:
+    """One sentence on the contrast that was named beforehand.
+
+    >>> said = contrast_headline(
+    ...     "A", "B", (Interval(0.86), Interval(0.83)), Interval(0.03, 0.01, 0.05), 0.004, "macro AUROC")
+    >>> said[:54]
+    'A does better than B: macro AUROC 0.860 against 0.830,'
+    """
+    said = {"better": "does better than", "worse": "does worse than"}.get(verdict(gap), "cannot be told from")
+    mine, its = scores
+    interval = f"95 % interval {signed(gap.low)} to {signed(gap.high)}, " if gap.low is not None else ""
+    chance = p_value(p)
+    sign = "" if chance.startswith("<") else "= "
+    return (
+        f"{default} {said} {rival}: {score} {number(mine.value)} against {number(its.value)}, "
+        f"difference {signed(gap.value)} ({interval}p {sign}{chance})."
+    )
 
 
 def duration(seconds: float) -> str:
