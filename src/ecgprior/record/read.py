@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import lookup
-from ..errors import FormatUnknown, ReadError, where
+from ..errors import EcgpriorError, FormatUnknown, ReadError, where
 from .formats import wfdb
 from .formats.base import from_array
 from .record import Record
@@ -58,11 +58,14 @@ def read(
     ShapeError
         Its array does not fit the leads.
     """
-    with where(f"'{os.fspath(path)}'"):
+    try:
         record = _format_of(path).read(path, fs=fs, leads=leads, unit=unit)
         if annotations is not None:
             record = record.with_(annotations=wfdb.read_annotations(path, annotations))
         return record
+    except EcgpriorError:
+        with where(f"'{os.fspath(path)}'"):  # only now: a file that reads well does not pay for it
+            raise
 
 
 def to_record(

@@ -70,6 +70,49 @@ def test_every_format_equals_wfdb(tmp_path, fmt, columns, frames, reference):
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 
+def test_every_pair_of_format_212(tmp_path):
+    edges = [-2048, -2047, -256, -255, -16, -1, 0, 1, 15, 16, 255, 256, 2047]
+    values = np.array(np.meshgrid(np.arange(-2048, 2048, 7), edges)).reshape(2, -1)
+    samples = np.concatenate([values, values[::-1]], axis=1)  # each in either place
+    first, second = samples & 0xFFF
+    data = np.stack([first & 0xFF, first >> 8 | second >> 8 << 4, second & 0xFF], axis=1).astype(np.uint8)
+    sums = samples.sum(axis=1)
+    lines = [f"r.dat 212 1(0)/mV 12 0 0 {total} 0 L{row}" for row, total in enumerate(sums)]
+    got = wfdb.read(put(tmp_path, "\n".join([f"r 2 360 {len(data)}", *lines]), dat=data.tobytes())).signal
+    np.testing.assert_array_equal(got, np.where(samples == -2048, np.nan, samples))
+
+
+@pytest.mark.parametrize("baselines", [(0, 0, 0), (5, 5, 5), (1024, -7, 0), (20000, 1, 0), (1 << 24, 0, 1)])
+@pytest.mark.parametrize(("fmt", "columns"), [(16, 3), (24, 2), (212, 2), (212, 3), (310, 2), (80, 1)])
+def test_records_of_many_pieces_equal_wfdb(tmp_path, monkeypatch, fmt, columns, baselines, reference):
+    """Checksums, missing samples and each signal's baseline and gain hold across the pieces a file is read in."""
+    from ecgprior.record.formats import _wfdb_signals
+    from ecgprior.record.formats._wfdb_samples import bytes_needed
+
+    frames = 151
+    data = np.random.default_rng(columns).integers(0, 256, bytes_needed(fmt, columns * frames), np.uint8)
+    missing = {16: [0, 128] * 3, 24: [0, 0, 128] * 2, 80: [0] * 6, 212: [0, 136, 0] * 2}
+    if fmt in missing:
+        data[120:126] = missing[fmt]
+
+    def header(sums):
+        gains = [f"{100 + 50 * row}({baseline})/mV" for row, baseline in enumerate(baselines)]
+        lines = [f"r.dat {fmt} {gains[row]} 12 0 7 {total} 0 L{row}" for row, total in enumerate(sums)]
+        return "\n".join([f"r {columns} 250 {frames}", *lines])
+
+    stem = put(tmp_path, header([0] * columns), dat=data.tobytes())
+    raw = reference.rdrecord(str(stem), physical=False).d_signal.sum(axis=0)
+    expected = reference.rdrecord(str(stem)).p_signal.T
+    assert np.isnan(expected).any() or fmt not in missing
+    put(tmp_path, header(raw % 65536))
+    for piece in (1, 40, 1 << 17):
+        monkeypatch.setattr(_wfdb_signals, "_PIECE", piece)
+        np.testing.assert_allclose(wfdb.read(stem).signal, expected, rtol=1e-6, atol=1e-6)
+    put(tmp_path, header((raw + 1) % 65536))
+    with pytest.raises(FormatBroken, match="checksum of lead 'L0'"):
+        wfdb.read(stem)
+
+
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # inside wfdb 4.3
 @pytest.mark.parametrize("fmt", ["16", "24", "32", "80", "212"])
 def test_what_wfdb_writes_reads_back(tmp_path, fmt, reference):

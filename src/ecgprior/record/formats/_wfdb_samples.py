@@ -124,11 +124,11 @@ def _decode_212(data: NDArray[np.uint8], n: int) -> NDArray[np.int16]:
     word = np.ndarray((pairs,), "<i4", data, 0, (3,)).astype(np.int32)  # b2 b1 b0 below a byte that drops out
     out[0] = word
     out[0] *= 16
+    out[0] >>= 4
     word &= 0xFFF000  # b2 and the high half of b1 change places: one goes up by 4 bits, the other by 16
     word *= 0x10010
-    word >>= 16
+    word >>= 20
     out[1] = word
-    out >>= 4
     return out
 
 

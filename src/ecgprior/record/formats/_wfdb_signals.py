@@ -123,7 +123,7 @@ def _values(
             block = decode(fmt, buffer, count * columns, columns)
             if simple:
                 whole = block.view(np.uint16) if block.dtype == np.int16 else block
-                sums += whole.sum(axis=1, dtype=np.uint16)
+                sums += np.add.reduce(whole, axis=1, dtype=np.uint16)
             else:
                 block, sums = _framed(block, signals)
             scale.apply(block, out[:, start : start + count])
@@ -178,28 +178,23 @@ class _Scale:
 
     def __init__(self, signals: Sequence[SignalLine], factors: Sequence[float]) -> None:
         fmt = signals[0].fmt
+        baselines = [s.baseline for s in signals]
+        largest = max(max(baselines), -min(baselines))
         self.missing = missing_value(fmt)
-        largest = max(max(s.baseline, -s.baseline) for s in signals)
-        baseline = np.array([[s.baseline] for s in signals], np.int64) if largest else None
-        wide = fmt in (8, 24, 32) or largest >= 1 << 23
-        self.kind: Any = np.float64 if wide else np.float32
+        self.kind: Any = np.float64 if fmt in (8, 24, 32) or largest >= 1 << 23 else np.float32
         # up to 12 bits leave room in int16 to take the baseline off there, which is cheapest
-        fits = fmt in (212, 310, 311) and largest < 1 << 14
-        self.early = baseline.astype(np.int16) if baseline is not None and fits else None
-        self.late = baseline.astype(self.kind) if baseline is not None and not fits else None
-        gains = [s.gain / f for s, f in zip(signals, factors)]
-        one = len(set(gains)) == 1  # one number divides fastest
-        self.gain: Any = self.kind(gains[0]) if one else np.array(gains, self.kind)[:, None]
+        self.early = fmt in (212, 310, 311) and largest < 1 << 14
+        self.baseline = _column(baselines, np.int16 if self.early else self.kind) if largest else None
+        self.gain = _column([s.gain / f for s, f in zip(signals, factors)], self.kind)
 
     def apply(self, block: NDArray[np.integer], out: NDArray[np.float32]) -> None:
         """Scale a piece into its place; the piece is used up."""
-        lowest = self.missing is not None and int(block.min()) == self.missing
+        lowest = self.missing is not None and np.minimum.reduce(block, axis=None) == self.missing
         absent = block == self.missing if lowest else None
-        if self.early is not None and block.dtype == np.int16:
-            block -= self.early
+        late = self.baseline
+        if self.early and late is not None and block.dtype == np.int16:
+            block -= late
             late = None
-        else:
-            late = self.late if self.early is None else self.early
         exact: NDArray[Any] = out if self.kind is np.float32 else np.empty(block.shape, self.kind)
         if late is None:
             np.divide(block, self.gain, out=exact, dtype=self.kind, casting="unsafe")
@@ -210,6 +205,11 @@ class _Scale:
             out[...] = exact
         if absent is not None:
             out[absent] = np.nan
+
+
+def _column(values: list[Any], kind: Any) -> Any:
+    """The number that all rows share, which computes fastest, or a column with one for each."""
+    return kind(values[0]) if len(set(values)) == 1 else np.array(values, kind)[:, None]
 
 
 def _through_package(
