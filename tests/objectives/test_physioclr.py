@@ -305,3 +305,12 @@ def test_two_processes_have_the_losses_and_gradients_of_one(tmp_path):
     alone = spread(objective, given, slice(0, 8), 1)
     for one, two in zip(alone, torch.load(tmp_path / "out.pt")):
         torch.testing.assert_close(two, one, rtol=1e-10, atol=1e-12)
+
+
+def test_without_the_adjacent_view_no_second_window_is_asked_for():
+    asks = lambda **settings: PhysioCLR.asks(PhysioCLR.Config.check({**PLAIN, **settings}))  # noqa: E731
+    assert asks() == PhysioCLR.needs and "next" in PhysioCLR.needs
+    assert asks(adjacent=False) == PhysioCLR.needs - {"next"}
+    assert asks(contrast_weight=0.0, global_weight=1.0) == PhysioCLR.needs - {"next"}
+    alone = window(6, 200, torch.Generator().manual_seed(1))
+    assert torch.isfinite(loss_of(made(adjacent=False), alone).total)

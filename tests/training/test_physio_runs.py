@@ -77,6 +77,14 @@ def test_it_runs_says_what_it_learnt_and_is_resumed_bit_for_bit(measured, recipe
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
+def test_two_windows_a_record_are_asked_for_only_by_the_adjacent_view(measured, recipe, tmp_path):
+    longest = float(measured.index["n_samples"].max()) / measured.fs
+    fit(recipe({**OBJECTIVE, "adjacent": False}, seconds=longest, steps=1), measured, tmp_path / "one")
+    assert read_log(tmp_path / "one" / "log.jsonl")[0]["n_counted_out"] == 0
+    with pytest.raises(CorpusError, match="two windows side by side"):
+        fit(recipe(OBJECTIVE, seconds=longest, steps=1), measured, tmp_path / "two")
+
+
 @pytest.mark.parametrize("name", ["physioclr", "physio_regression"])
 def test_a_corpus_without_features_names_the_command(corpus, recipe, tmp_path, name):
     with pytest.raises(

@@ -79,6 +79,11 @@ class Objective(nn.Module, ABC):
     requires: ClassVar[frozenset[str]] = frozenset()
     passes: int = 1
 
+    @classmethod
+    def asks(cls, config: Part) -> frozenset[str]:
+        """What is needed under these settings: ``needs``, unless a switch makes the second window superfluous."""
+        return cls.needs
+
     def __init__(self, encoder: Encoder, config: Part, labels: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.encoder, self.config, self.labels = encoder, config, tuple(labels)

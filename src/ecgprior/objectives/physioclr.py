@@ -148,6 +148,12 @@ class PhysioCLR(Objective):
 
     config: Config
 
+    @classmethod
+    def asks(cls, config: Part) -> frozenset[str]:
+        """The next window only where there is an adjacent view to be made of it."""
+        assert isinstance(config, cls.Config)
+        return cls.needs if config.adjacent and config.contrast_weight else cls.needs - {"next"}
+
     def __init__(self, encoder: Encoder, config: Config, labels: tuple[str, ...] = ()) -> None:
         super().__init__(encoder, config, labels)
         contrasts = config.contrast_weight > 0

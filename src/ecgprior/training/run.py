@@ -141,7 +141,9 @@ class Run:
         check_requires(kind, encoder)
         names, matrix = labels_for(kind, self.corpus, self.train_rows, self.labels)
         columns = columns_for(kind, self.corpus, self.train_rows, recipe.features_table)
-        self.objective: Objective = kind(encoder, kind.Config.check(recipe.settings("objective")), names)
+        config = kind.Config.check(recipe.settings("objective"))
+        self.two = "next" in kind.asks(config)
+        self.objective: Objective = kind(encoder, config, names)
         self.store = self._store(store)
         positions = self._usable(kind, self.train_rows)
         self.cuts = self._cuts(kind, positions)
@@ -169,7 +171,10 @@ class Run:
 
     def _usable(self, kind: type[Objective], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         positions = self.store.positions(rows)
-        usable = long_enough(kind, self.store.n_samples[positions], self.recipe.samples, self.store.fs)
+        n_samples = self.store.n_samples[positions]
+        usable = np.ones(len(positions), bool)
+        if self.two:
+            usable = long_enough(kind, n_samples, self.recipe.samples, self.store.fs)
         if "same_patient" in kind.needs:
             usable[usable] = several_records(self.store, positions[usable])
         self.counted_out += int((~usable).sum())
@@ -191,7 +196,7 @@ class Run:
             seed=self.recipe.seed,
             labels=None if matrix is None else matrix[rows],
             columns={name: values[rows] for name, values in columns.items()},
-            two="next" in kind.needs,
+            two=self.two,
             cuts=self.cuts,
         )
 
