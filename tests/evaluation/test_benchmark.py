@@ -8,10 +8,10 @@ import pytest
 
 from ecgprior.errors import ColumnMissing, CorpusError, RecipeError, SplitLeak
 from ecgprior.evaluation import benchmark as module
-from ecgprior.evaluation.arms import rounded
 from ecgprior.evaluation.benchmark import benchmark, open_setting
 from ecgprior.evaluation.cells import CellName, CellStore
 from ecgprior.evaluation.plan import BenchmarkRecipe
+from ecgprior.evaluation.readouts import rounded
 
 
 def copy(finished, tmp_path, *names):

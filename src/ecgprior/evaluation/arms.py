@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorpusError, where
-from ..provenance import code_digest, digest_json, version, write_json
+from ..errors import where
+from ..provenance import code_digest, digest_json, version
 from .cells import FORMAT, CellName
-from .feature_arms import MeasuredFeatures, features_digest, measured_features, read_features
+from .embedded import Embedded, embed_cached
+from .feature_arms import MeasuredFeatures, features_digest, measured_features
+from .finetune import finetune
 from .folds import PARTS, Folds
-from .metrics import evaluate
 from .plan import BenchmarkRecipe, ResolvedArm
-from .probe import count_seen, fit_probe, labelled_rows
+from .probe import count_seen, labelled_rows
+from .readouts import Given, asked, needs_features, read_retrieval, read_task
 from .trunk import has_trunk, train_trunk, trunk_records, two_parts
 
 if TYPE_CHECKING:
     from ..corpus.shards import Corpus
     from ..encoders._load import Checkpoint
-    from ..record.record import Record
     from ..training.windows import WindowStore
 
 Progress = Callable[[int, int, str], None]
@@ -87,8 +88,23 @@ class Setting:
         plan = self.recipe.trunk
         return [] if plan is None else trunk_records(plan, self.corpus, set(self.folds.table["source"]))
 
+    @cached_property
+    def labelled(self) -> NDArray[np.int64]:
+        """Rows of the records in folds that have a label of some task, rising."""
+        inside = np.zeros(len(self.corpus), dtype=bool)
+        inside[self.corpus.rows(self.folds.table["record"])] = True
+        return np.flatnonzero(inside & ~np.isnan(self.joined[1]).all(axis=1))
+
     def key(self, name: CellName) -> dict[str, str]:
         """Digests of all that a cell's numbers depend on, except the signals and the code."""
+        more = asked(self.recipe, self.arm(name))
+        if not more:
+            return self.weights_key(name)
+        measured = [self._features_digest()] if needs_features(self.recipe, self.arm(name)) else []
+        return {**self.weights_key(name), "readouts": digest_json([more, *measured])}
+
+    def weights_key(self, name: CellName) -> dict[str, str]:
+        """The part of :meth:`key` that the encoder's weights depend on: another readout does not void them."""
         tasks = [task.model_dump(mode="json", exclude_defaults=True) for task in self.recipe.tasks]
         arm, plan = self.arm(name), self.recipe.trunk
         measured = {"features": self._features_digest()} if arm.arm.features else {}
@@ -146,21 +162,18 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
         for task, (_, y) in setting.truth.items():
             for part in PARTS:
                 labelled_rows(corpus, parts, part, y, task)
-        work = setting.work / f"{name}-{digest_json([setting.key(name), corpus.digest])[:12]}"
+        work = setting.work / f"{name}-{digest_json([setting.weights_key(name), corpus.digest])[:12]}"
         work.mkdir(parents=True, exist_ok=True)
-        started = time.perf_counter()
         if setting.arm(name).arm.features is not None:
-            trained = time.perf_counter()
-            inputs, views, seen = _Inputs(setting.measured.rows, setting.measured.values), 0, None
+            given, cost = Given(setting.measured.rows, setting.measured.values), _Cost()
         else:
-            model, views = _encoder(setting, name, parts, work, progress)
-            trained = time.perf_counter()
-            inputs = _Inputs(*_embedded(setting, model, work, progress), model.labels)
-            tested = [labelled_rows(corpus, parts, "test", y, task) for task, (_, y) in setting.truth.items()]
-            seen = count_seen(model, corpus, np.unique(np.concatenate(tested)))
-        embedded = time.perf_counter()
-        tasks = {task: _task(setting, name, task, parts, inputs) for task in setting.truth}
-        finished = time.perf_counter()
+            given, cost = _read_in(setting, name, parts, work, progress)
+        before = time.perf_counter()
+        tasks = {task: read_task(setting, name, task, parts, given) for task in setting.truth}
+        more = {}
+        if setting.recipe.retrieval and setting.arm(name).arm.features is None:
+            more["retrieval"] = read_retrieval(setting, parts, given)
+        cost.seconds["probe"] = round(time.perf_counter() - before, 2)
         return {
             "format": FORMAT,
             "arm": name.arm,
@@ -170,15 +183,69 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
             "corpus": corpus.digest,
             "code": {"ecgprior": version(), "sha256": code_digest()},
             "records": {part: len(records) for part, records in parts.items()},
-            "view_passes": views,
-            "test_seen_in_training": seen,
-            "seconds": {
-                "train": round(trained - started, 2),
-                "embed": round(embedded - trained, 2),
-                "probe": round(finished - embedded, 2),
-            },
+            "view_passes": cost.view_passes,
+            "test_seen_in_training": cost.seen,
+            "seconds": cost.seconds,
             "tasks": tasks,
+            **more,
         }
+
+
+@dataclass
+class _Cost:
+    """What a cell's encoder took: passes and seconds; and how many test recordings it has seen."""
+
+    view_passes: int = 0
+    seen: int | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "embed": 0.0, "probe": 0.0})
+
+
+def _read_in(
+    setting: Setting, name: CellName, parts: dict[str, list[str]], work: Path, progress: Progress | None
+) -> tuple[Given, _Cost]:
+    """Train the arm's encoder, embed with it and, where asked, fine-tune it."""
+    corpus, recipe = setting.corpus, setting.recipe
+    started = time.perf_counter()
+    model, views = _encoder(setting, name, parts, work, progress)
+    trained = time.perf_counter()
+    clean = embed_cached(model, corpus, setting.labelled, work, progress=progress)
+    tests = [labelled_rows(corpus, parts, "test", y, task) for task, (_, y) in setting.truth.items()]
+    tested = np.unique(np.concatenate(tests))
+    changed = {
+        change.name: embed_cached(model, corpus, tested, work, name=change.name, change=change, progress=progress)
+        for change in recipe.changed
+    }
+    cost = _Cost(views, count_seen(model, corpus, tested))
+    cost.seconds |= {"train": round(trained - started, 2), "embed": round(time.perf_counter() - trained, 2)}
+    given = Given(clean.rows, clean.x, clean.chance, model.labels, changed)
+    if "finetune" in recipe.readouts:
+        before = time.perf_counter()
+        tuned, test = _finetuned(setting, name, model, parts, tested, work, progress)
+        metrics = tuned.config["metrics"]
+        facts = {"kept_step": metrics["kept_step"], "view_passes": metrics["view_passes"]}
+        given = replace(given, tuned=test, tuned_head=tuned.labels, tuned_facts=facts)
+        cost.seconds["finetune"] = round(time.perf_counter() - before, 2)
+    return given, cost
+
+
+def _finetuned(
+    setting: Setting,
+    name: CellName,
+    model: Checkpoint,
+    parts: dict[str, list[str]],
+    tested: NDArray[np.int64],
+    work: Path,
+    progress: Progress | None,
+) -> tuple[Checkpoint, Embedded]:
+    arm, corpus, plan = setting.arm(name), setting.corpus, setting.recipe.finetune
+    labelled = set(corpus.index["record"].gather(setting.labelled))
+    own = {part: [r for r in parts[part] if r in labelled] for part in ("train", "validation")}
+    to = work / f"finetune-{digest_json([model.config['files'], plan.model_dump(mode='json')])[:12]}"
+    store = setting.store(arm, progress)
+    tuned = finetune(
+        plan, arm.recipe(name.seed), model.path, corpus, to, own, setting.joined, store, _device(setting), progress
+    )
+    return tuned, embed_cached(tuned, corpus, tested, to, progress=progress)
 
 
 def _encoder(
@@ -252,91 +319,3 @@ def _device(setting: Setting) -> str:
     import torch
 
     return setting.device or ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _embedded(
-    setting: Setting, model: Checkpoint, work: Path, progress: Progress | None
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32] | None]:
-    """Rows of all labelled records, their embeddings and, from a head, probabilities; cached in the work folder.
-
-    The cache belongs to the checkpoint's files: their digests are written beside it, last.
-    """
-    corpus = setting.corpus
-    known = ~np.isnan(setting.joined[1]).all(axis=1)
-    inside = np.zeros(len(corpus), dtype=bool)
-    inside[corpus.rows(setting.folds.table["record"])] = True
-    rows = np.flatnonzero(known & inside)
-    owner = digest_json([model.config["files"], rows.tolist(), corpus.digest])
-    paths = [work / "embedding.npy", work / "probability.npy", work / "embedding.json"]
-    if paths[2].is_file() and paths[2].read_text(encoding="utf-8").strip() == f'"{owner}"':
-        chance = np.load(paths[1]) if model.labels else None
-        return rows, np.load(paths[0]), chance
-
-    def records() -> Iterator[Record]:
-        for done, row in enumerate(rows):
-            if progress and done % 32 == 0:
-                progress(done, len(rows), "embed")
-            yield corpus.record(int(row))
-
-    found = list(model.stream(records(), check_unit=False))  # a corpus is in mV, whatever its amplitudes
-    embedding = np.stack([one.embedding for one in found])
-    chance = np.stack([one.probabilities for one in found if one.probabilities is not None]) if model.labels else None
-    np.save(paths[0], embedding)
-    if chance is not None:
-        np.save(paths[1], chance)
-    write_json(paths[2], owner)
-    return rows, embedding, chance
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    """What a cell's readouts are given: rows of the corpus, a vector for each, and a head's probabilities."""
-
-    rows: NDArray[np.int64]
-    x: NDArray[np.floating]
-    chance: NDArray[np.float32] | None = None
-    head: tuple[str, ...] = ()
-
-
-def _task(
-    setting: Setting, name: CellName, task: str, parts: dict[str, list[str]], inputs: _Inputs
-) -> dict[str, Any]:
-    """One task of a cell: the test records and, by each way of reading the encoder out, scores and AUROC."""
-    labels, y = setting.truth[task]
-    own = {part: labelled_rows(setting.corpus, parts, part, y, task) for part in PARTS}
-    at = {part: np.searchsorted(inputs.rows, own[part]) for part in PARTS}
-    x = {part: inputs.x[at[part]] for part in PARTS}
-    known, truth = {part: y[own[part]] for part in PARTS}, y[own["test"]]
-    readouts: dict[str, dict[str, Any]] = {}
-    kind = setting.arm(name).arm.features
-    if kind is None:
-        fitted = fit_probe(x["train"], known["train"], x["validation"], known["validation"])
-        readouts["probe"] = _readout(truth, fitted.predict(x["test"]), labels)
-        readouts["probe"] |= {"strength": fitted.strength, "chosen_by": fitted.chosen_by}
-    else:
-        probability, facts = read_features(kind, setting.measured.names, x, known, name.seed)
-        readouts["probe" if kind == "linear" else kind] = _readout(truth, probability, labels) | facts
-    if inputs.chance is not None:
-        columns = [inputs.head.index(f"{task}/{label}") for label in labels]
-        readouts["head"] = _readout(truth, inputs.chance[at["test"]][:, columns], labels)
-    records = setting.corpus.index["record"].gather(own["test"]).to_list()
-    counts = {part: len(own[part]) for part in PARTS}
-    return {"labels": list(labels), "n": counts, "records": records, "readouts": readouts}
-
-
-def _readout(y: NDArray[np.floating], probability: NDArray[np.floating], labels: tuple[str, ...]) -> dict[str, Any]:
-    """Scores of five significant digits, label by label, and the AUROC of just these rounded scores."""
-    if not np.isfinite(probability).all():
-        raise CorpusError("scores: expected finite probabilities, got NaN or infinity")
-    scores = rounded(probability)
-    area = evaluate(y, scores, labels).per_label["auroc"].to_list()
-    return {
-        "auroc": [None if np.isnan(a) else round(a, 12) for a in area],
-        "scores": [column.tolist() for column in scores.T],
-    }
-
-
-def rounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """To five significant digits, as they are stored."""
-    flat = [float(f"{value:.5g}") for value in np.asarray(values, dtype=np.float64).ravel()]
-    return np.array(flat, dtype=np.float64).reshape(np.shape(values))

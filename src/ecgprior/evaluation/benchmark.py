@@ -27,6 +27,7 @@ from .arms import Setting, compute_cell
 from .cells import CellName, CellStore
 from .folds import Folds, check_folds, make_folds
 from .plan import BenchmarkRecipe, flat, resolve_arms
+from .readouts import needs_features
 from .results import Tables, tables
 from .table_text import markdown
 
@@ -136,7 +137,7 @@ def open_setting(
     folder = Path(work) if work is not None else to / "work"
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(recipe, arms, corpus, folds, folder, device)
-    if any(arm.arm.features for arm in arms):
+    if any(needs_features(recipe, arm) for arm in arms):
         _ = setting.measured  # refused now, not after hours
     plain = to_plain(recipe) | {"arms": [{**to_plain(a.arm), "pretrain_values": a.values} for a in arms]}
     present = set(corpus.index["source"])
@@ -219,9 +220,12 @@ def finished_cell(setting: Setting, store: CellStore, name: CellName) -> dict[st
     if other := [part for part in expected if cell["key"].get(part) != expected[part]]:
         raise RecipeError(
             f"cell '{name}' was computed with other {_and(other)} than this recipe's: delete {store.path(name)} to "
-            "compute it again, or take another result folder"
+            f"compute it again{_KEEPS if other == ['readouts'] else ''}, or take another result folder"
         )
     return cell
+
+
+_KEEPS = " (its encoder is not trained again while the work folder is there)"
 
 
 def _and(parts: Sequence[str]) -> str:
@@ -305,6 +309,8 @@ def write_results(setting: Setting, to: Path) -> BenchmarkResult:
             "summary": plain_rows(found.summary),
             "labels": plain_rows(found.labels),
             "contrasts": plain_rows(found.contrasts),
+            "efficiency": plain_rows(found.efficiency),
+            "retrieval": plain_rows(found.retrieval),
             "cells": plain_rows(found.cells),
             "provenance": provenance(),
         },
@@ -372,6 +378,12 @@ def _long_csv(found: Tables) -> str:
         out.writerow([*head, "auroc", row["auroc"], row["low"], row["high"]])
         for metric in ("auprc", "f1_max", "brier", "ece", "n", "positives"):
             out.writerow([*head, metric, row[metric], "", ""])
+    for row in plain_rows(found.efficiency):
+        head = [row["arm"], f"probe@{row['fraction']:g}", row["scope"], ""]
+        out.writerow([*head, "auroc", row["auroc"], row["low"], row["high"]])
+    for row in plain_rows(found.retrieval):
+        for metric in ("precision", "chance", "r2_median"):
+            out.writerow([row["arm"], "retrieval", "", "", metric, row[metric], "", ""])
     for row in plain_rows(found.contrasts):
         head = [row["arm"], row["readout"], row["scope"], f"against {row['against']} ({row['against_readout']})"]
         out.writerow([*head, "contrast", row["difference"], row["low"], row["high"]])

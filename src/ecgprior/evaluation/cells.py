@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,16 @@ class CellStore:
 def compact(value: Any) -> str:
     """JSON in one line. NaN is refused: JSON has none."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time into the block: another one that asks for the same folder, made when absent, waits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "a") as file:
+        while not holds_lock(file.fileno()):
+            time.sleep(0.5)
+        yield
 
 
 def holds_lock(handle: int) -> bool:

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from ..errors import LeadMissing
 from ..recipe import Part
 from ..record.filters import resample
 from ..record.leads import complete_leads
@@ -76,8 +75,6 @@ class Change(Part):
 
         Raises
         ------
-        LeadMissing
-            The record has none of the leads that are kept.
         BadSamplingRate
             Its rate and the wanted one have no small common fraction.
         """
@@ -89,18 +86,8 @@ class Change(Part):
 
 
 def keep_leads(record: Record, leads: tuple[str, ...]) -> Record:
-    """The record with every other lead NaN.
-
-    Raises
-    ------
-    LeadMissing
-        None of them has a sample.
-    """
+    """The record with every other lead NaN; with none of these leads nothing is left of it."""
     kept = np.isin(record.leads, leads)
-    if not kept.any() or np.isnan(record.signal[kept]).all():
-        raise LeadMissing(
-            f"leads: expected at least one of {', '.join(leads)} with a signal, got {', '.join(record.leads)}"
-        )
     return record.with_(signal=np.where(kept[:, None], record.signal, np.float32(np.nan)))
 
 
@@ -127,7 +114,8 @@ def _electrode_noise(record: Record) -> NDArray[np.float64]:
     weight = np.where(hz >= _SLOWEST_HZ, np.maximum(hz, _SLOWEST_HZ) ** -slope, 0.0)
     electrodes = np.fft.irfft(spectrum * weight, n=n)
     electrodes *= (sizes / np.maximum(electrodes.std(axis=1), 1e-12))[:, None]
-    eight = Record(signal=MONTAGE @ electrodes[:9], fs=record.fs, leads=_INDEPENDENT)
+    independent = (MONTAGE @ electrodes[:9]).astype(np.float32)
+    eight = Record(signal=independent, fs=record.fs, leads=_INDEPENDENT)
     twelve = complete_leads(eight).signal
     rows = {**dict(zip(LEADS, twelve, strict=True)), **dict(zip(others, electrodes[9:], strict=True))}
     return np.stack([rows[lead] for lead in record.leads]).astype(np.float64)

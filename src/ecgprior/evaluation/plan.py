@@ -13,7 +13,9 @@ from ..errors import RecipeError, where
 from ..provenance import digest_json
 from ..recipe import Part, read_recipe
 from ..training.plan import PretrainRecipe
+from .changed import Change
 from .feature_arms import FeatureReadout, settings_of
+from .finetune import FinetunePlan
 from .tasks import Task, check_names
 
 REFERENCE = "random-init"
@@ -141,6 +143,18 @@ class BenchmarkRecipe(Part):
         Always in the training part of pre-training; those the corpus does not hold are listed in the result.
     trunk : TrunkPlan or None
         None = each fold's pre-training begins anew.
+    readouts : tuple of "probe", "knn", "stacked", "finetune"
+        Ways of reading an encoder out, see :mod:`.readouts`; the probe is always one. ``stacked`` needs the corpus' table
+        ``features``.
+    finetune : FinetunePlan
+        Of the readout ``finetune``.
+    fractions : tuple of float
+        Shares of the training labels on which the probe is fitted too, each `draws` times.
+    draws : int
+    changed : tuple of Change
+        Ways in which the test records are changed before the same probe reads them.
+    retrieval : bool
+        Whether records near in the embedding are physiologically similar; needs the table ``features``.
     also_without : tuple of str
         Tasks; the mean over tasks is also given without each of them.
     replicates : int
@@ -160,6 +174,12 @@ class BenchmarkRecipe(Part):
     pretrain: dict[str, Any] = {}
     unlabelled_sources: tuple[str, ...] = ()
     trunk: TrunkPlan | None = None
+    readouts: tuple[Literal["probe", "knn", "stacked", "finetune"], ...] = ("probe",)
+    finetune: FinetunePlan = FinetunePlan.model_validate({})
+    fractions: tuple[float, ...] = ()
+    draws: int = Field(20, ge=1)
+    changed: tuple[Change, ...] = ()
+    retrieval: bool = False
     also_without: tuple[str, ...] = ()
     replicates: int = Field(1000, ge=10)
     level: float = Field(0.95, gt=0, lt=1)
@@ -181,7 +201,14 @@ class BenchmarkRecipe(Part):
                 raise RecipeError("recipe key 'arms': expected at least one with pretrain, got features only")
             first = encoders[0].model_copy(update={"name": REFERENCE, "train": False})
             recipe = recipe.model_copy(update={"arms": (first, *recipe.arms)})
-        for what, found in (("arms", names), ("seeds", [str(s) for s in recipe.seeds])):
+        once: dict[str, list[str]] = {
+            "arms": names,
+            "seeds": [str(s) for s in recipe.seeds],
+            "readouts": list(recipe.readouts),
+            "fractions": [f"{f:g}" for f in recipe.fractions],
+            "changed": [change.name for change in recipe.changed],
+        }
+        for what, found in once.items():
             if twice := sorted({n for n in found if found.count(n) > 1}):
                 raise RecipeError(f"recipe key '{what}': expected each once, got '{twice[0]}' twice")
         if recipe.against not in {arm.name for arm in recipe.arms}:
@@ -191,6 +218,10 @@ class BenchmarkRecipe(Part):
                 raise RecipeError(f"recipe key 'primary': '{name}' is not an arm of this recipe")
         if recipe.primary is not None and recipe.primary[0] == recipe.primary[1]:
             raise RecipeError(f"recipe key 'primary': expected two arms, got '{recipe.primary[0]}' twice")
+        if outside := [f for f in recipe.fractions if not 0 < f < 1]:
+            raise RecipeError(f"recipe key 'fractions': expected shares between 0 and 1, got {outside[0]:g}")
+        if "probe" not in recipe.readouts:
+            raise RecipeError(f"recipe key 'readouts': expected probe among them, got {', '.join(recipe.readouts)}")
         if not recipe.seeds:
             raise RecipeError("recipe key 'seeds': expected at least one")
         if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:
@@ -253,7 +284,10 @@ def resolve_arms(recipe: BenchmarkRecipe) -> tuple[ResolvedArm, ...]:
             values = merged(merged(read_recipe("pretrain", arm.pretrain), recipe.pretrain), arm.set)
         values.pop("seed", None)
         resolved = ResolvedArm(arm, values)
-        resolved.recipe(0)
+        checked = resolved.recipe(0)
+        if "finetune" in recipe.readouts:
+            with where("section 'finetune'"):
+                recipe.finetune.over(checked)
         found.append(resolved)
     return tuple(found)
 

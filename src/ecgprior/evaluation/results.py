@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from ..errors import CorpusError
 from .bootstrap import Interval, interval, patient_draws
 from .cells import CellName
-from .contrasts import ALL, contrasts
+from .contrasts import contrasts
 from .metrics import Array, auroc, evaluate
+from .readout_tables import efficiency, nanmean, retrieval, scopes_of
 from .tasks import patients_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Tables:
     Attributes
     ----------
     summary : polars.DataFrame
-        One row a system and scope: arm, readout (``probe``, ``head`` or ``trees``), scope (a task, ``all tasks`` or ``without
+        One row a system and scope: arm, readout (see :mod:`.readouts`; of those with scores), scope (a task, ``all tasks`` or ``without
         <task>``), auroc, low, high, difference, difference_low, difference_high (against the probe of the recipe's ``against``;
         null for itself), auprc, f_max, brier, ece (tasks only), seeds, folds.
     labels : polars.DataFrame
@@ -45,12 +46,18 @@ class Tables:
     contrasts : polars.DataFrame
         The recipe's default arm against every other, see :func:`~ecgprior.evaluation.contrasts.contrasts`; without rows where
         the recipe has no ``primary``.
+    efficiency : polars.DataFrame
+        The probe with fewer labels, see :func:`~ecgprior.evaluation.readout_tables.efficiency`.
+    retrieval : polars.DataFrame
+        See :func:`~ecgprior.evaluation.readout_tables.retrieval`.
     """
 
     summary: pl.DataFrame
     labels: pl.DataFrame
     cells: pl.DataFrame
     contrasts: pl.DataFrame
+    efficiency: pl.DataFrame
+    retrieval: pl.DataFrame
 
 
 def tables(setting: Setting, cells: Mapping[CellName, dict[str, Any]]) -> Tables:
@@ -76,6 +83,8 @@ def tables(setting: Setting, cells: Mapping[CellName, dict[str, Any]]) -> Tables
         pl.DataFrame(labels, schema=_LABELS, orient="row"),
         pl.DataFrame([_cell_row(setting, n, c) for n, c in sorted(cells.items())], schema=_CELLS, orient="row"),
         contrasts(setting.recipe.primary, found, setting.recipe.level),
+        efficiency(setting, cells, whole),
+        retrieval(setting, cells, whole),
     )
 
 
@@ -105,9 +114,11 @@ def _whole_seeds(setting: Setting, cells: Iterable[CellName]) -> dict[str, list[
 
 
 def _readouts(cells: Mapping[CellName, dict[str, Any]], arm: str) -> list[str]:
-    first = next(cell for name, cell in cells.items() if name.arm == arm)
-    kinds = next(iter(first["tasks"].values()))["readouts"]
-    return [kind for kind in ("head", "probe", "trees") if kind in kinds]
+    """Readouts with scores that all of an arm's cells have."""
+    found = [task["readouts"] for n, cell in cells.items() if n.arm == arm for task in cell["tasks"].values()]
+    kinds = [kind for kind, values in found[0].items() if "scores" in values and all(kind in one for one in found)]
+    first = [kind for kind in ("head", "probe", "trees") if kind in kinds]
+    return first + [kind for kind in kinds if kind not in first]
 
 
 def _cell_row(setting: Setting, name: CellName, cell: dict[str, Any]) -> tuple[Any, ...]:
@@ -169,13 +180,13 @@ class _System:
         self.draws, share = draws, draws.seeds(len(seeds))
         for task in setting.truth:
             folds = [[_fold(setting, cells[n], n, task, readout) for n in self._names(s)] for s in seeds]
-            by_seed = np.stack([_nanmean(np.stack([auroc(y, p, draws.weights(r)) for r, y, p in f])) for f in folds])
+            by_seed = np.stack([nanmean(np.stack([auroc(y, p, draws.weights(r)) for r, y, p in f])) for f in folds])
             self.by_seed[task], self.areas[task] = by_seed, np.einsum("rs,src->rc", share, by_seed)
             scores = [evaluate(y, p, setting.truth[task][0]) for f in folds for _, y, p in f]
             self.left_out[task] = sum(np.isnan(s.per_label["auroc"].to_numpy()).astype(int) for s in scores[: len(folds[0])])
             columns = ("auprc", "f1_max", "brier", "ece")
-            mean = {c: _nanmean(np.stack([s.per_label[c].to_numpy() for s in scores])) for c in columns}
-            mean["f_max"] = _nanmean(np.array([[s.micro["f_max"]] for s in scores]))
+            mean = {c: nanmean(np.stack([s.per_label[c].to_numpy() for s in scores])) for c in columns}
+            mean["f_max"] = nanmean(np.array([[s.micro["f_max"]] for s in scores]))
             self.other[task] = mean
 
     def _names(self, seed: int) -> list[CellName]:
@@ -190,13 +201,8 @@ class _System:
         if seeds is not None and list(seeds) != self.seeds:
             at, share = [self.seeds.index(seed) for seed in seeds], self.draws.seeds(len(seeds))
             areas = {task: np.einsum("rs,src->rc", share, found[at]) for task, found in self.by_seed.items()}
-        tasks = {task: _nanmean(area.T) for task, area in areas.items()}
-        scopes = dict(tasks)
-        if len(tasks) > 1:
-            scopes[ALL] = np.mean(list(tasks.values()), axis=0)
-            for absent in self.setting.recipe.also_without:
-                scopes[f"without {absent}"] = np.mean([v for t, v in tasks.items() if t != absent], axis=0)
-        return scopes
+        tasks = {task: nanmean(area.T) for task, area in areas.items()}
+        return scopes_of(tasks, self.setting.recipe.also_without)
 
     def summary(self, base: _System | None) -> list[tuple[Any, ...]]:
         reference = base.scopes() if base is not None and base is not self else {}
@@ -207,7 +213,7 @@ class _System:
             gap = self._interval(values - reference[scope]) if reference and comparable else None
             difference = (gap.value, gap.low, gap.high) if gap else (None, None, None)
             other = self.other.get(scope, {})
-            means = [float(_nanmean(other[c].reshape(-1, 1))[0]) if other else None for c in ("auprc", "f_max", "brier", "ece")]
+            means = [float(nanmean(other[c].reshape(-1, 1))[0]) if other else None for c in ("auprc", "f_max", "brier", "ece")]
             n_folds = len(self.setting.recipe.split.tests)
             row = (self.arm, self.readout, scope, found.value, found.low, found.high, *difference, *means)
             rows.append((*row, len(self.seeds), n_folds))
@@ -239,10 +245,3 @@ def _fold(
     rows = np.asarray(setting.corpus.rows(part["records"]), dtype=np.int64)
     return rows, y[rows], np.asarray(part["readouts"][readout]["scores"], dtype=np.float64).T
 
-
-def _nanmean(values: Array) -> Array:
-    """Mean over the first axis of what is not NaN."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)

@@ -62,10 +62,10 @@ def retrieve(
         No feature belongs to a block of physiology.
     """
     drawn = {part: _some(len(values), MOST[part]) for part, values in x.items()}
-    x = {part: np.asarray(values[drawn[part]], dtype=np.float64) for part, values in x.items()}
-    features = {part: np.asarray(values[drawn[part]], dtype=np.float64) for part, values in features.items()}
+    given = {part: np.asarray(values[drawn[part]], dtype=np.float64) for part, values in x.items()}
+    measured = {part: np.asarray(values[drawn[part]], dtype=np.float64) for part, values in features.items()}
     ids = [records[row] for row in drawn["train"]]
-    return {**_precision(x, features, names, ids), **_readable(x, features, names)}
+    return {**_precision(given, measured, names, ids), **_readable(given, measured, names)}
 
 
 def _some(n: int, most: int) -> NDArray[np.int64]:

@@ -7,15 +7,13 @@ it is paid for once.
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CorpusError
 from ..provenance import digest_json
-from .cells import holds_lock
+from .cells import alone
 from .plan import PretrainRecipe, ResolvedArm, TrunkPlan
 
 if TYPE_CHECKING:
@@ -101,17 +99,9 @@ def train_trunk(
 
     digest = digest_json([to_plain(recipe), sorted(records), corpus.digest])
     folder = work / f"trunk-{arm.name}-s{recipe.seed}-{digest[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder):
         return fit(
             recipe, corpus, folder / "run", train=records, store=store, device=device, facts={"benchmark": folder.name},
             progress=progress,
         )  # fmt: skip
 
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with open(folder / ".lock", "a") as file:
-        while not holds_lock(file.fileno()):
-            time.sleep(0.5)
-        yield

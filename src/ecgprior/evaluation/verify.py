@@ -163,6 +163,9 @@ def _faults(setting: Setting, name: CellName, task: str, part: Mapping[str, Any]
         return
     truth = y[setting.corpus.rows(part["records"])]
     for readout, values in part["readouts"].items():
+        if "draws" in values:
+            yield from _draw_faults(setting, readout, values, len(labels))
+            continue
         scores = np.asarray(values["scores"], dtype=np.float64).T
         if scores.shape != truth.shape:
             yield f"{readout}: expected scores for {truth.shape[0]} records × {truth.shape[1]} labels"
@@ -174,21 +177,35 @@ def _faults(setting: Setting, name: CellName, task: str, part: Mapping[str, Any]
                 yield f"{readout}: AUROC of '{label}' is {stored}, the stored scores give {value:.6f}"
 
 
+def _draw_faults(setting: Setting, readout: str, values: Mapping[str, Any], n_labels: int) -> Iterable[str]:
+    """Draws have no scores to compute their AUROC from: their number and range are looked at, the tables made of them too."""
+    expected = setting.recipe.draws
+    if readout == f"probe@{values['fraction']:g}" and values["fraction"] not in setting.recipe.fractions:
+        return  # of a recipe that asked for more
+    if len(values["draws"]) != expected or any(len(one) != n_labels for one in values["draws"]):
+        yield f"{readout}: expected {expected} draws of {n_labels} labels"
+    elif any(not 0 <= area <= 1 for one in values["draws"] for area in one if area is not None):
+        yield f"{readout}: expected AUROC between 0 and 1"
+
+
 def _table_differences(setting: Setting, to: Path) -> list[str]:
     stored = _json(to / "results.json")
     if stored is None:
         return []
     again = tables(setting, _cells(setting, to))
     found = []
-    for kind in ("summary", "labels", "contrasts"):
+    for kind in ("summary", "labels", "contrasts", "efficiency", "retrieval"):
         now, then = json.loads(json.dumps(plain_rows(getattr(again, kind)))), stored.get(kind, [])
         if len(now) != len(then):
             found.append(f"results.json: {kind} has {len(then)} rows, the cells give {len(now)}")
         for old, new in zip(then, now, strict=False):
             off = [k for k in new if old.get(k) != new[k] and not _near(old.get(k), new[k])]
-            place = "/".join(str(new[k]) for k in ("arm", "readout", "against", "scope", "task", "label") if k in new)
+            place = "/".join(str(new[k]) for k in _PLACE if k in new)
             found += [f"results.json: {k} of {place} is {old.get(k)}, the cells give {new[k]}" for k in off]
     return found
+
+
+_PLACE = ("arm", "readout", "fraction", "against", "scope", "task", "label")
 
 
 def _near(a: Any, b: Any) -> bool:
