@@ -11,8 +11,11 @@ def test_the_panel_on_what_is_there():
     recipe = panel_of(["ludb", "brugada", "sph"])
     assert [task.name for task in recipe.tasks] == ["brugada", "ludb"] and recipe.seeds == (0,)
     assert recipe.also_without == () and any("LUDB" in note for note in recipe.notes)
+    assert recipe.unlabelled_sources == ("sph",)
     assert panel_of(["brugada"]).notes == ()
-    assert panel_of(["ludb"], ["seeds=[0, 1]"]).seeds == (0, 1)
+    assert panel_of(["ptbxl", "ptbxl100", "ningbo"]).unlabelled_sources == ("ningbo",)
+    given = panel_of(["ludb", "sph"], ["seeds=[0, 1]", "against=random-init", "unlabelled_sources=[]"])
+    assert (given.seeds, given.against, given.unlabelled_sources) == ((0, 1), "random-init", ())
 
 
 def test_the_demo_and_the_panel_compare_the_same_arms_with_equal_encoder_passes():

@@ -131,6 +131,7 @@ def panel_of(sources: Sequence[str], values: Sequence[str] = ()) -> BenchmarkRec
     from ..evaluation.plan import BenchmarkRecipe
     from ..recipe import read_recipe
 
+    panel = read_recipe("benchmark", "panel")
     plain: dict[str, Any] = read_recipe("benchmark", "panel", ["seeds=[0]", *values])
     tasks = [task for task in plain["tasks"] if set(task["sources"]) & set(sources)]
     if not tasks:
@@ -141,13 +142,22 @@ def panel_of(sources: Sequence[str], values: Sequence[str] = ()) -> BenchmarkRec
         )
     names = {task["name"] for task in tasks}
     without = [name for name in plain.get("also_without", []) if name in names and len(names) > 2]
-    at = [arm["name"] for arm in plain["arms"]].index(
-        "simclr"
-    )  # a report's headline is about the first method
-    arms = [*plain["arms"][:at], _PHYSIOCLR, *plain["arms"][at:], *_FEATURES]
-    notes = [*plain.get("notes", []), *([_LUDB] if "ludb" in names else [])]
-    judged = {"arms": arms, "against": "simclr", "primary": ["physioclr", "simclr"], "notes": notes}
-    return BenchmarkRecipe.of({**plain, **judged, "tasks": tasks, "also_without": without})
+    ours = _as_the_demo(panel, sources, {source for task in tasks for source in task["sources"]})
+    ours = {key: value for key, value in ours.items() if plain.get(key) == panel.get(key)}  # not in `values`
+    return BenchmarkRecipe.of({**plain, **ours, "tasks": tasks, "also_without": without})
+
+
+def _as_the_demo(panel: dict[str, Any], sources: Sequence[str], asked: set[str]) -> dict[str, Any]:
+    """What is put over the panel's recipe: the demo's arms and comparison, and what is pre-trained on."""
+    names = [arm["name"] for arm in panel["arms"]]
+    at = names.index("simclr")  # a report's headline is about the first method, so PhysioCLR comes before it
+    return {
+        "arms": [*panel["arms"][:at], _PHYSIOCLR, *panel["arms"][at:], *_FEATURES],
+        "against": "simclr",
+        "primary": ["physioclr", "simclr"],
+        "notes": [_LUDB] if "ludb" in asked else [],
+        "unlabelled_sources": sorted(set(sources) - asked - {"ptbxl100"}),  # ptbxl100's people are ptbxl's
+    }
 
 
 def _run(title: str, arguments: list[str]) -> None:

@@ -18,7 +18,7 @@ def command(
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     values: Annotated[list[str] | None, typer.Argument(help="key=value over the benchmark recipe's.")] = None,
 ) -> None:
-    """The whole way on one command: ECGs, corpus, pre-training, probe, comparison, report.
+    """The whole way on one command: ECGs, corpus, features, pre-training, probe, comparison, report.
 
     Without --data the ECGs are simulated, and every page and table says so. With it, every set that is found there
     is prepared; those with labels of the panel are tested, the others only pre-trained on.
