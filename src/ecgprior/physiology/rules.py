@@ -53,6 +53,11 @@ class Rules:
     rank, rank_leads : int
         Over all leads, the boundary is the one of this rank (0 = earliest onset and latest offset, 1 = the second) if
         at least `rank_leads` leads show the wave, and the outermost one if fewer do.
+    heart_s, heart_share, heart_level, heart_likeness, heart_around : float, float, float, float, int
+        Noise may have made a QRS, which is then dropped, if within `heart_s` seconds around it all QRS together hold less
+        than `heart_share` of the squared slope in the clearest quarter of the leads, their median pooled probability is
+        below `heart_level`, and the median of their likeness, the best correlation with one of `heart_around` beats on
+        either side, is below `heart_likeness` (:mod:`~ecgprior.physiology.hearts`).
     missing_ms : float
         Longer gaps of the signal count: a wave that touches one is absent in this lead.
     """
@@ -81,6 +86,11 @@ class Rules:
     lone_level: float = 0.8
     rank: int = 1
     rank_leads: int = 3
+    heart_s: float = 10.0
+    heart_share: float = 0.6
+    heart_level: float = 0.99
+    heart_likeness: float = 0.75
+    heart_around: int = 24
     missing_ms: float = 40.0
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..record.filters import resample_array
 from .decode import FS
+from .hum import without_hum
 
 WINDOW = 2560
 """Samples at 250 Hz of the longest window: 10.24 s."""
@@ -23,8 +24,6 @@ _HOP = 2048
 _MULTIPLE = 32  # the network takes multiples of so many samples
 _ROWS = 48  # leads × windows of one call: what a cache of a few MB holds
 _FLAT_MV = 0.01  # a lead with a smaller range was not recorded
-_MAINS_HZ = (50.0, 60.0)
-_HUM_MV = 0.1
 _RAIL_MV = 4.0
 _CLIP_MV = 20.0  # no heart reaches this; from here on float32 and filters lose the rest of the trace
 
@@ -67,53 +66,12 @@ def trace_of(signal: NDArray[np.float32], fs: float) -> Trace:
     if not whole:
         missing = np.isnan(at_250)
         at_250 = _bridged(at_250, missing)
-    at_250 = _without_mains(at_250)
+    at_250 = without_hum(at_250, FS)
     span = at_250.max(axis=1) - at_250.min(axis=1)
     lead_mask = np.asarray(span >= _FLAT_MV)
     if missing is not None:
         lead_mask &= ~missing.all(axis=1)
     return Trace(at_250, lead_mask, missing, rate)
-
-
-def _without_mains(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(L, T) at 250 Hz without 50 and 60 Hz where a lead hums with 0.1 mV and half its SD or more; other leads as they were.
-
-    The hum is what a second around each sample holds of that frequency, amplitude and phase of its own: a beat has
-    next to nothing in a band so narrow, and a mains that drifts by 0.2 Hz is followed.
-    """
-    for _ in range(2):  # the second time what drifted is left
-        for hz, loud in zip(_MAINS_HZ, _humming(x)):
-            if len(loud):
-                x = x.copy()
-                x[loud] -= _hum(x[loud], hz)
-    return x
-
-
-def _humming(x: NDArray[np.float32]) -> list[NDArray[np.intp]]:
-    """The loud leads at each of the mains' frequencies: by the median over seconds of their amplitude there."""
-    second = int(FS)
-    n_seconds = x.shape[1] // second
-    if not n_seconds:
-        return []
-    blocks = x[:, : n_seconds * second].reshape(len(x), n_seconds, second)
-    turns = 2 * np.pi / FS * np.outer(np.arange(second), _MAINS_HZ)
-    waves = blocks @ (2 / second * np.hstack([np.cos(turns), np.sin(turns)])).astype(np.float32)
-    size = np.median(np.hypot(waves[:, :, : len(_MAINS_HZ)], waves[:, :, len(_MAINS_HZ) :]), axis=1)
-    loud = size >= _HUM_MV
-    if loud.any():
-        loud &= size >= 0.5 * x.std(axis=1, keepdims=True)
-    return [np.flatnonzero(column) for column in loud.T]
-
-
-def _hum(x: NDArray[np.float32], hz: float) -> NDArray[np.float32]:
-    """What a second around each sample (less at the ends) holds of one frequency, same shape."""
-    at, half = np.arange(x.shape[1]), int(FS) // 2
-    turn = np.exp(-2j * np.pi * hz / FS * at)
-    level = x.mean(axis=1, keepdims=True)
-    total = np.pad(np.cumsum((x - level) * turn, axis=1), ((0, 0), (1, 0)))
-    first, stop = np.maximum(at - half, 0), np.minimum(at + half + 1, x.shape[1])
-    around = (total[:, stop] - total[:, first]) / (stop - first)
-    return 2 * (around * turn.conj()).real.astype(np.float32)
 
 
 def _at_rail(signal: NDArray[np.float32], fs: float) -> NDArray[np.bool_]:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from ..hum import MAINS_HZ, without_hum
+
 LOW_FS = 125.0
 _SLOW_HZ, _WAVES_HZ, _QRS_HZ, _MUSCLE_HZ = 0.67, (0.67, 40.0), (6.0, 25.0), (20.0, 47.0)
 _QRS_EDGE_HZ, _MUSCLE_EDGE_HZ = 3.0, 12.0  # soft edges: a hard one rings for long after each QRS
-_MAINS = (50.0, 60.0)
 _MAINS_WIDTH_HZ = 0.5
 _PAD_S = 1.0
 
@@ -49,9 +50,18 @@ class Bands:
     @cached_property
     def spectrum(self) -> NDArray[np.complex64]:
         """Fourier transform, (L, F), of the signal less its mean, padded by a smooth way back to its beginning."""
-        count = self.signal.shape[1]
-        x = np.empty((len(self.signal), self._size), np.float32)
-        np.subtract(self.signal, self._level, out=x[:, :count])
+        return self._transformed(self.signal)
+
+    @cached_property
+    def calm(self) -> NDArray[np.complex64]:
+        """The same without a loud hum of the mains: its cut ends would ring through all bands, like beats."""
+        calm = without_hum(self.signal, self.fs)
+        return self.spectrum if calm is self.signal else self._transformed(calm)
+
+    def _transformed(self, signal: NDArray[np.float32]) -> NDArray[np.complex64]:
+        count = signal.shape[1]
+        x = np.empty((len(signal), self._size), np.float32)
+        np.subtract(signal, self._level, out=x[:, :count])
         way = (
             0.5 - 0.5 * np.cos(np.pi * np.arange(1, self._size - count + 1) / (self._size - count + 1))
         ).astype(np.float32)
@@ -76,7 +86,7 @@ class Bands:
         first, last = max(0, int(np.ceil(low_hz / step))), min(most - 1, int(high_hz / step))
         kept = np.zeros((len(self.signal), most), np.complex64)
         if last >= first:
-            kept[:, first : last + 1] = self.spectrum[:, first : last + 1]
+            kept[:, first : last + 1] = self.calm[:, first : last + 1]
             if edge_hz:
                 hz = np.arange(first, last + 1) * step
                 inside = np.minimum(hz - low_hz, high_hz - hz).clip(0, edge_hz)
@@ -116,14 +126,14 @@ class Bands:
         """
         n_leads, step = len(self.signal), self.fs / self._size
         nothing = np.full(n_leads, np.nan)
-        if self.fs < 2 * (_MAINS[0] + 4 * _MAINS_WIDTH_HZ):
+        if self.fs < 2 * (MAINS_HZ[0] + 4 * _MAINS_WIDTH_HZ):
             return nothing, nothing, nothing
         high = self.spectrum[:, int(30 / step) :]
         power = np.square(high.real) + np.square(high.imag)
         power *= np.float32(2.0 / (self._size * float(self.signal.shape[1])))
         total = power.sum(axis=1, dtype=np.float64)
         hz, wide, lines = np.arange(int(30 / step), self.spectrum.shape[1]) * step, _MAINS_WIDTH_HZ, []
-        for mains_hz in _MAINS:
+        for mains_hz in MAINS_HZ:
             away = np.abs(hz - mains_hz)
             beside = power[:, (away > wide) & (away <= 3 * wide)].sum(axis=1) / 2
             lines.append((power[:, away <= wide].sum(axis=1) - beside).clip(0))
@@ -131,4 +141,4 @@ class Bands:
         which = line.argmax(axis=0)
         best = line[which, np.arange(n_leads)]
         share = np.divide(best, total, out=np.zeros(n_leads), where=total > 1e-12)
-        return np.sqrt(2 * best), share, np.asarray(_MAINS)[which]
+        return np.sqrt(2 * best), share, np.asarray(MAINS_HZ)[which]

@@ -16,6 +16,7 @@ from ...record.leads import check_leads
 from ...record.record import LEADS, Record
 from ._reversal import TITLES
 from .measurements import Measured
+from .score import hum_ratio
 
 FINDINGS = (
     "missing", "flat", "electrode off", "clipped", "baseline", "muscle noise", "mains", "no clear beats",
@@ -32,6 +33,7 @@ _CLIPPED, _CLIPPED_MUCH = 0.004, 0.1
 _BASELINE_MV, _JUMP_MV, _BASELINE_MUCH_MV, _ABRUPT = 2.0, 2.5, 6.0, 0.7
 _MUSCLE_MV, _BURST_MV, _MUSCLE_MUCH_MV = 0.015, 0.045, 0.06
 _MAINS_MV, _MAINS_SHARE, _MAINS_MUCH_MV = 0.025, 0.3, 0.3
+_DROWNED = 1.5
 _UNCLEAR = 0.35
 _CONTRADICT_MV, _MOST_SAMPLES = 0.05, 5000
 _REVERSAL = {"ra_la": 1.5, "la_ll": 4.5, "ra_ll": 1.5}
@@ -170,6 +172,7 @@ def record_findings(
         _too_short(record),
         ("gain or unit", SEVERE, f"unit: it {unit}") if unit else _gain(measured, lost),
         _no_beats(record, measured),
+        _drowned(measured),
         _electrode(measured, lost),
         _contradiction(record, measured),
         _reversal(measured, lost),
@@ -217,6 +220,13 @@ def _no_beats(record: Record, measured: Measured) -> _Said | None:
         SEVERE,
         f"no beats: what stands out agrees by {np.median(known):.2f} (below 0.5 is noise)",
     )
+
+
+def _drowned(measured: Measured) -> _Said | None:
+    ratio = hum_ratio(measured)
+    if not ratio >= _DROWNED:
+        return None
+    return "mains", SEVERE, f"mains: its wave is {ratio:.1f} times as high as the trace under it"
 
 
 def _electrode(measured: Measured, lost: set[str]) -> _Said | None:

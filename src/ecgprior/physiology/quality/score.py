@@ -2,7 +2,8 @@
 
 Each term is one measurement brought to 0 … 1, from good to bad, and gathered over the leads (the worst lead, or the
 mean); the score is a logistic function of their weighted sum. No weight is below 0, so more disturbance never raises
-the score, and a look at :func:`explain_score` says which term cost how much. Where no beats are seen the score is 0 by rule (:func:`seen`). Weights were trained on the labels of the
+the score, and a look at :func:`explain_score` says which term cost how much. Where no beats are
+seen, or mains is larger than they are, the score is 0 by rule (:func:`seen`). Weights were trained on the labels of the
 PhysioNet/CinC Challenge 2011 by ``benchmarks/fit_quality.py``; ``score.json`` says when a number counts as good or bad.
 
 The score is trained on labels: it is no measurement, and never a feature (:data:`ecgprior.FEATURES` must not hold it).
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from .measurements import Measured
 
 _UNSEEN, _SEEN = 0.3, 0.6
+_HUMS, _DROWNED = 1.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,20 @@ def score_of(measured: Measured) -> float:
 
 
 def seen(measured: Measured) -> float:
-    """What the score is multiplied by: 0 where the median lead has no beats that resemble each other, else 1.
+    """What the score is multiplied by: 0 where the median lead has no beats that resemble each other, or where mains hides it.
 
-    A rule and not trained: CinC 2011 holds hardly any pure noise, so a model cannot learn that it is no ECG.
+    A rule and not trained: CinC 2011 holds hardly any pure noise and no loud mains, so a model cannot learn that.
     """
     agreement = np.nan_to_num(measured.lead["agreement"])
-    return float(((np.median(agreement) - _UNSEEN) / (_SEEN - _UNSEEN)).clip(0, 1))
+    beats = ((np.median(agreement) - _UNSEEN) / (_SEEN - _UNSEEN)).clip(0, 1)
+    return float(beats) * float(np.clip((_DROWNED - hum_ratio(measured)) / (_DROWNED - _HUMS), 0, 1))
+
+
+def hum_ratio(measured: Measured) -> float:
+    """Height of the mains' wave over the range of what a heart can make, median over leads; 0 where it is not known."""
+    ratio = 2 * measured.lead["mains_mv"] / np.maximum(measured.lead["range_mv"], 1e-6)
+    known = ratio[~np.isnan(ratio)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def explain_score(measured: Measured) -> dict[str, float]:
