@@ -13,7 +13,7 @@ every cause. Each is delineated and measured, changed, delineated and measured a
 
 Table 1: the share of recordings whose features stay within their tolerances; what was measured before and is not
 measurable any more has left them, and the other way round. Table 2: the same for single features of
-rhythm; table 3: their means before and after.
+rhythm; table 3: their means before and after. What a probe says of the same forms: ``shuffling_labels.py``.
 """
 
 from __future__ import annotations
