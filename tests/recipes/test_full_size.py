@@ -11,6 +11,7 @@ FULL = ("ptbxl", "chapman", "georgia", "cpsc2018", "mimic_iv_ecg")
 SMALL = [
     "seeds=[0]",
     "replicates=20",
+    "draws=2",
     "pretrain.steps=2",
     "pretrain.batch=16",
     'pretrain.precision="float32"',
@@ -31,6 +32,8 @@ def run(tmp_path):
         assert {cell["test_seen_in_training"] for cell in cells.values()} <= {0, None}
         for cell in cells.values():
             for task in cell["tasks"].values():
+                few = {f"probe@{share}" for share in (0.01, 0.05, 0.1)}
+                assert few <= set(task["readouts"]) or cell["arm"] == "features-trees"
                 assert len(task["records"]) == task["n"]["test"] > 0
         return tmp_path / name, cells
 
@@ -41,7 +44,7 @@ def run(tmp_path):
 def test_arms_are_compared_at_one_size_and_budget(name):
     recipe = BenchmarkRecipe.read(name)
     arms = {arm.name: arm for arm in resolve_arms(recipe)}
-    assert list(arms) == ARMS
+    assert list(arms) == ARMS and recipe.fractions == (0.01, 0.05, 0.1)
     plans = {name: arms[name].recipe(0) for name in ("physioclr", "simclr", "supervised", "random-init")}
     for plan in plans.values():
         assert plan.encoder == {"name": "transformer", "size": "23m", "dropout": 0.1}
