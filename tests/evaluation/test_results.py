@@ -85,3 +85,12 @@ def test_a_fold_with_one_class_is_left_out_and_counted(setting, cells):
     found = tables(setting, cells).labels.filter((pl.col("arm") == "simclr") & (pl.col("task") == "first"))
     assert found["folds_left_out"].to_list() == [1, 0]
     assert found["auroc"].is_not_nan().all()
+
+
+def test_a_cell_says_how_many_records_its_encoder_could_learn_from(setting, cells):
+    table = tables(setting, cells).cells
+    own = table.filter(pl.col("arm") == "simclr")
+    assert own["records"].to_list() == [cells[CellName("simclr", 0, k)]["records"]["train"] for k in range(3)]
+    assert table.filter(pl.col("arm") == "random-init")["records"].to_list() == [0, 0, 0]
+    cells[CellName("simclr", 0, 0)]["records"]["trunk"] = 1000
+    assert tables(setting, cells).cells.filter(pl.col("arm") == "simclr")["records"][0] == own["records"][0] + 1000

@@ -42,7 +42,8 @@ class Tables:
         One row a system and label: arm, readout, task, label, n, positives, auroc, low, high, auprc, f1_max,
         brier, ece, folds_left_out (test folds in which the label has one class).
     cells : polars.DataFrame
-        One row a finished cell: arm, seed, fold, seconds, view_passes, test_seen_in_training, other_corpus.
+        One row a finished cell: arm, seed, fold, train_seconds, seconds, view_passes, records (what the encoder could be trained on: of the
+        training part, and of the trunk's sources where the cell says so), test_seen_in_training, other_corpus.
     contrasts : polars.DataFrame
         The recipe's default arm against every other, see :func:`~ecgprior.evaluation.contrasts.contrasts`; without rows where
         the recipe has no ``primary``.
@@ -99,7 +100,7 @@ _LABELS = dict.fromkeys(("arm", "readout", "task", "label"), pl.String) | {
 }  # fmt: skip
 _CELLS = {
     "arm": pl.String, "seed": pl.Int64, "fold": pl.Int64, "train_seconds": pl.Float64, "seconds": pl.Float64,
-    "view_passes": pl.Int64, "test_seen_in_training": pl.Int64, "other_corpus": pl.Boolean,
+    "view_passes": pl.Int64, "records": pl.Int64, "test_seen_in_training": pl.Int64, "other_corpus": pl.Boolean,
 }  # fmt: skip
 
 
@@ -125,8 +126,9 @@ def _cell_row(setting: Setting, name: CellName, cell: dict[str, Any]) -> tuple[A
     seconds = cell["seconds"]
     other = cell["corpus"] != setting.corpus.digest
     total = round(sum(seconds.values()), 2)
-    seen = cell["test_seen_in_training"]
-    return (name.arm, name.seed, name.fold, seconds["train"], total, cell["view_passes"], seen, other)
+    seen, parts = cell["test_seen_in_training"], cell.get("records", {})
+    records = sum(parts.get(part, 0) for part in ("train", "trunk")) if cell["view_passes"] else 0
+    return (name.arm, name.seed, name.fold, seconds["train"], total, cell["view_passes"], records, seen, other)
 
 
 class _Draws:
