@@ -236,3 +236,16 @@ def test_a_corpus_without_labels_is_refused(corpus, values, tmp_path):
 
 def test_scores_are_stored_with_five_digits():
     assert rounded(np.array([0.123456789, 1.23456789e-5])).tolist() == [0.12346, 1.2346e-05]
+
+
+def test_an_arm_may_have_fewer_seeds_than_the_recipe(corpus, values, tmp_path):
+    arms = [{**values()["arms"][1], "seeds": [1]}]
+    made = BenchmarkRecipe.of(values(seeds=[0, 1], arms=arms, split={"kind": "cv", "folds": 3, "only": [0]}))
+    result = benchmark(made, corpus, tmp_path / "to")
+    assert result.finished == result.planned == 3
+    names = sorted(path.stem for path in (tmp_path / "to" / "cells").glob("*.json"))
+    assert names == ["random-init-s0-f0", "random-init-s1-f0", "simclr-s1-f0"]
+    seeds = dict(result.tables.summary.filter(scope="first", readout="probe").select("arm", "seeds").iter_rows())
+    assert seeds == {"random-init": 2, "simclr": 1}
+    with pytest.raises(RecipeError, match=r"arm 'simclr': seed 7 is not among the recipe's \[0, 1\]"):
+        BenchmarkRecipe.of(values(seeds=[0, 1], arms=[{**arms[0], "seeds": [7]}]))

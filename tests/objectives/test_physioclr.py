@@ -208,6 +208,10 @@ def test_views_are_cut_each_at_its_own_place_and_fiducials_go_along(monkeypatch)
     assert cut.columns["fiducials"][:, 0, 1, 1][~inside].isnan().all()
     loss_of(objective, batch)
     assert [s.shape[2] for s in seen] == [100] * 3
+    whole, seen[:] = made(view_seconds=1.0, whole_anchor=True), []
+    monkeypatch.setattr(whole.encoder, "forward", lambda s, m, v: (seen.append(s), forward(s, m, v))[1])
+    loss_of(whole, batch)
+    assert [s.shape[2] for s in seen] == [200, 100, 100]
 
 
 def test_what_cannot_be_is_refused():

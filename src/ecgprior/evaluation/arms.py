@@ -16,7 +16,7 @@ from ..errors import where
 from ..provenance import code_digest, digest_json, version
 from .cells import FORMAT, CellName
 from .embedded import Embedded, embed_cached
-from .feature_arms import MeasuredFeatures, features_digest, measured_features
+from .feature_arms import MeasuredFeatures, features_digest, learnt_tables, measured_features
 from .finetune import finetune
 from .folds import PARTS, Folds
 from .plan import BenchmarkRecipe, ResolvedArm
@@ -107,7 +107,7 @@ class Setting:
         """The part of :meth:`key` that the encoder's weights depend on: another readout does not void them."""
         tasks = [task.model_dump(mode="json", exclude_defaults=True) for task in self.recipe.tasks]
         arm, plan = self.arm(name), self.recipe.trunk
-        measured = {"features": self._features_digest()} if arm.arm.features else {}
+        measured = {"features": self._features_digest()} if arm.arm.features else learnt_tables(arm, self.corpus)
         if plan is not None and has_trunk(plan, arm):
             measured["trunk"] = digest_json([plan.model_dump(mode="json"), sorted(self.outside)])
         return {
@@ -129,7 +129,13 @@ class Setting:
     def cells(self) -> list[CellName]:
         """Every cell, seeds and folds outermost, so that arms stay comparable while it runs."""
         recipe = self.recipe
-        return [CellName(a.name, s, f) for s in recipe.seeds for f in recipe.split.tests for a in self.arms]
+        return [
+            CellName(arm.name, seed, fold)
+            for seed in recipe.seeds
+            for fold in recipe.split.tests
+            for arm in self.arms
+            if not arm.arm.seeds or seed in arm.arm.seeds
+        ]
 
     def store(self, arm: ResolvedArm, progress: Progress | None) -> WindowStore:
         """The preprocessed records of all cells of an arm, made once a process."""

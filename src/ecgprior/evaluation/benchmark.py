@@ -229,7 +229,13 @@ _KEEPS = " (its encoder is not trained again while the work folder is there)"
 
 
 def _and(parts: Sequence[str]) -> str:
-    words = {"arm": "settings of its arm", "unlabelled": "unlabelled records", "features": "measured features"}
+    words = {
+        "arm": "settings of its arm",
+        "unlabelled": "unlabelled records",
+        "features": "measured features",
+        "fiducials": "measured fiducials",
+        "trunk": "records in its trunk",
+    }
     return " and ".join(words.get(part, part) for part in parts)
 
 

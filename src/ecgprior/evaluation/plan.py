@@ -38,6 +38,8 @@ class Arm(Part):
         Values put over the pre-training recipe's, as nested tables.
     control : bool
         Something to compare with, not a method: a report's headline is never about it. ``random-init`` is one.
+    seeds : tuple of int
+        Of the recipe's, those that are computed; empty = all. One is enough for an arm that lost clearly in a screening.
     features : "linear", "trees" or None
         No encoder: the corpus' measured features, read out by a linear probe or by gradient-boosted trees.
     """
@@ -47,6 +49,7 @@ class Arm(Part):
     train: bool = True
     set: dict[str, Any] = {}
     control: bool = False
+    seeds: tuple[int, ...] = ()
     features: FeatureReadout | None = None
 
     @model_validator(mode="after")
@@ -199,7 +202,7 @@ class BenchmarkRecipe(Part):
             encoders = [arm for arm in recipe.arms if arm.features is None]
             if not encoders:
                 raise RecipeError("recipe key 'arms': expected at least one with pretrain, got features only")
-            first = encoders[0].model_copy(update={"name": REFERENCE, "train": False})
+            first = encoders[0].model_copy(update={"name": REFERENCE, "train": False, "seeds": ()})
             recipe = recipe.model_copy(update={"arms": (first, *recipe.arms)})
         once: dict[str, list[str]] = {
             "arms": names,
@@ -224,6 +227,9 @@ class BenchmarkRecipe(Part):
             raise RecipeError(f"recipe key 'readouts': expected probe among them, got {', '.join(recipe.readouts)}")
         if not recipe.seeds:
             raise RecipeError("recipe key 'seeds': expected at least one")
+        for arm in recipe.arms:
+            if other := sorted(set(arm.seeds) - set(recipe.seeds)):
+                raise RecipeError(f"arm '{arm.name}': seed {other[0]} is not among the recipe's {list(recipe.seeds)}")
         if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:
             raise RecipeError(f"recipe key 'also_without': '{min(unknown)}' is not a task of this recipe")
         return recipe

@@ -86,6 +86,8 @@ class PhysioCLR(Objective):
             Probability that a lead is masked, in each view; at least one is kept.
         view_seconds : float or None
             Each view is cut to this length at its own random place; None = the whole window.
+        whole_anchor : bool, default False
+            The anchor is the whole window all the same: what it is to tell was measured there.
         augmentations : list of table
             What second and adjacent view go through, before leads are masked.
         anchor_augmentations : list of table
@@ -115,6 +117,7 @@ class PhysioCLR(Objective):
         hidden: int = Field(0, ge=0)
         lead_mask: float = Field(0.5, ge=0, lt=1)
         view_seconds: float | None = Field(None, gt=0)
+        whole_anchor: bool = False
         augmentations: Augmentations = ()
         anchor_augmentations: Augmentations = ()
         contrast_weight: float = Field(1.0, ge=0)
@@ -182,7 +185,8 @@ class PhysioCLR(Objective):
 
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """The weighted sum of what is switched on."""
-        config, window = self.config, self._cut(batch, rng.split("anchor"))
+        config = self.config
+        window = batch if config.whole_anchor else self._cut(batch, rng.split("anchor"))
         seen = self.anchor(window, rng.split("anchor"))
         embedded = self.encoder(seen.signal, seen.lead_mask, seen.valid)
         parts: list[Tensor] = []
