@@ -74,6 +74,14 @@ def test_label_efficiency_has_a_line_an_arm_and_a_band_for_the_primary_pair():
     assert [t.get_text() for t in axes.get_xticklabels()] == ["10 %", "100 %"]
 
 
+def test_many_arms_are_grey_but_for_those_that_the_recipe_names():
+    rows = [(f"arm{i}", f, 0.7, 0.6, 0.9) for i in range(9) for f in (1.0, 0.1)]
+    table = pl.DataFrame(rows, ["arm", "fraction", "auroc", "low", "high"], orient="row")
+    axes = efficiency_figure(table, ["arm3", "arm5"], "arm0").axes[0]
+    assert [line.get_color() == "0.8" for line in axes.lines] == [i not in (0, 3, 5) for i in range(9)]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["arm0", "the other arms", "arm3", "arm5"]
+
+
 @pytest.mark.parametrize("primary", [None, ["simclr", "supervised"]])
 def test_figures_that_a_result_holds_are_saved(sines, finished, tmp_path, primary):
     to = finished(sines, tmp_path / "r", better="simclr", primary=primary)

@@ -49,7 +49,7 @@ def save_figures(result: BenchmarkResult, to: str | Path) -> list[Path]:
     if (found := tables.contrasts.filter(pl.col("scope") == head)).height:
         figures["contrasts"] = contrast_figure(found, level)
     if (part := tables.efficiency.filter(pl.col("scope") == head)).height:
-        figures["efficiency"] = efficiency_figure(part, recipe.get("primary") or ())
+        figures["efficiency"] = efficiency_figure(part, recipe.get("primary") or (), recipe["against"])
     return [
         _save(figure, Path(to) / f"{name}.{kind}")
         for name, figure in figures.items()
@@ -130,28 +130,32 @@ def contrast_figure(table: pl.DataFrame, level: float = 0.95) -> Figure:
     return figure
 
 
-def efficiency_figure(table: pl.DataFrame, primary: Sequence[str]) -> Figure:
-    """AUROC by share of the labels: a line an arm, the interval of draws and seeds for the primary pair."""
+def efficiency_figure(table: pl.DataFrame, primary: Sequence[str], against: str = "") -> Figure:
+    """AUROC by share of the labels: a line an arm, the interval of draws and seeds for the primary pair.
+
+    Of many arms only the primary pair and `against` have a colour.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    fractions = sorted(table["fraction"].unique().to_list())
-    for i, arm in enumerate(table["arm"].unique(maintain_order=True)):
+    arms = table["arm"].unique(maintain_order=True).to_list()
+    coloured = arms if len(arms) <= len(_COLOURS) else [arm for arm in arms if arm in (*primary, against)]
+    others = "the other arms"
+    for arm in arms:
         own = table.filter(pl.col("arm") == arm).sort("fraction")
-        marks: dict[str, Any] = {"color": _COLOURS[i % 6], "marker": _MARKS[(i + i // 6) % 6]}
-        axes.plot(
-            own["fraction"].to_list(),
-            own["auroc"].to_list(),
-            label=arm,
-            linewidth=2 if arm in primary else 1,
-            **marks,
-        )
+        x, y = own["fraction"].to_list(), own["auroc"].to_list()
+        if arm not in coloured:
+            axes.plot(x, y, color="0.8", linewidth=1, label=others, zorder=1)
+            others = "_nolegend_"
+            continue
+        i = coloured.index(arm)
+        axes.plot(x, y, label=arm, linewidth=2 if arm in primary else 1, color=_COLOURS[i], marker=_MARKS[i])
         if arm in primary:
-            ends = (own["low"].to_list(), own["high"].to_list())
             axes.fill_between(
-                own["fraction"].to_list(), *ends, color=_COLOURS[i % 6], alpha=0.13, linewidth=0
+                x, own["low"].to_list(), own["high"].to_list(), color=_COLOURS[i], alpha=0.13, linewidth=0
             )
+    fractions = sorted(table["fraction"].unique().to_list())
     axes.set_xscale("log")
     axes.set_xticks(fractions, [f"{100 * f:g} %" for f in fractions])
     axes.set_xticks([], minor=True)
