@@ -73,6 +73,11 @@ def test_an_absent_file_is_a_checkpoint_error(tmp_path):
         WaveNetwork(tmp_path / "none.onnx")
 
 
+def test_a_folder_is_a_checkpoint_error_that_names_the_way_to_a_file(tmp_path):
+    with pytest.raises(CheckpointError, match=r"got a folder: `ecgprior export` writes one"):
+        WaveNetwork(tmp_path)
+
+
 def test_a_broken_file_is_a_checkpoint_error(tmp_path):
     path = write_model(tmp_path / "waves.onnx")
     path.write_bytes(path.read_bytes()[:-200])

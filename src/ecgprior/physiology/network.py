@@ -58,10 +58,13 @@ class WaveNetwork:
         self.threads = int(threads)
         model = Path(path) if path is not None else resources.files(__package__).joinpath(_SHIPPED)
         if not model.is_file():
-            raise CheckpointError(
-                f"wave network: expected an ONNX file at {self.path}, got none: reinstall ecgprior, or export one "
-                "from a run of recipes/delineate/"
+            what = "a folder" if model.is_dir() else "none"
+            advice = (
+                "reinstall ecgprior"
+                if path is None
+                else "`ecgprior export` writes one from a run of recipes/delineate/"
             )
+            raise CheckpointError(f"wave network: expected an ONNX file at {self.path}, got {what}: {advice}")
         self._session = _session(model.read_bytes(), self.path, self.threads)
         self.metadata = _metadata(self._session, self.path)
 

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 import ecgprior.physiology.delineate as room
 from ecgprior.app.main import app
-from ecgprior.errors import RecordError
+from ecgprior.errors import CheckpointError, RecordError, describe
 from ecgprior.record.formats.wfdb import write
 from ecgprior.simulator.simulate import simulate
 
@@ -48,3 +48,12 @@ def test_the_picture_may_be_filtered_and_cut(file, tmp_path):
 def test_an_unknown_suffix_is_refused_before_any_work(file, tmp_path, option, name, said):
     run = CliRunner().invoke(app, ["delineate", str(file), option, str(tmp_path / name)])
     assert isinstance(run.exception, RecordError) and str(run.exception).startswith(said)
+
+
+def test_a_wrong_network_is_refused_and_the_record_is_not_blamed(file, tmp_path):
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_text("hello")
+    run = CliRunner().invoke(app, ["delineate", str(file), "--network", str(wrong)])
+    assert isinstance(run.exception, CheckpointError)
+    said = describe(run.exception)
+    assert f"wave network {wrong}: expected a valid ONNX file" in said and str(file) + "'" not in said

@@ -50,9 +50,10 @@ def command(
     for table in (waves, features):
         if table is not None:
             check_table(table)
+    weights = WaveNetwork(network) if network is not None else None
     record = read(file, fs=fs, leads=leads.split(",") if leads else None, unit=unit)
     with where(f"file '{file}'"):
-        found = delineate(record, network=WaveNetwork(network) if network is not None else None)
+        found = delineate(record, network=weights)
         measured = measure(record, found)
         print(f"{record!r}\n{interval_table(measured)}\n{quality_lines(quality(record))}")
         if plot is not None:
