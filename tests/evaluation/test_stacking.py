@@ -107,7 +107,7 @@ def test_weights_are_those_of_a_logistic_regression_when_none_would_be_negative(
     rng = np.random.default_rng(0)
     z = rng.normal(size=(600, 1, 2))
     y = (z[:, :, 0] + 0.5 * z[:, :, 1] + rng.logistic(size=(600, 1)) > 0.3).astype(float)
-    weights, intercepts = combine(z, y, shrink=0.0)
+    weights, intercepts = combine(z, y, spread=np.inf)
     theirs = LogisticRegression(C=1e9, tol=1e-10).fit(z[:, 0], y[:, 0])
     np.testing.assert_allclose(weights[0], theirs.coef_[0], atol=1e-3)
     np.testing.assert_allclose(intercepts, theirs.intercept_, atol=1e-3)
@@ -122,7 +122,7 @@ def test_a_side_that_misleads_gets_nothing_and_a_rare_label_leans_on_the_others(
     y[:3, 2] = 1.0
     weights, _ = combine(z, y)
     assert (weights[:2, 1] < 1e-3).all() and (weights[:2, 0] > 0.5).all()
-    alone, _ = combine(z[:, 2:], y[:, 2:], shrink=0.0)
+    alone, _ = combine(z[:, 2:], y[:, 2:], spread=np.inf)
     common = weights[:2, 0].mean()
     assert abs(weights[2, 0] - common) < max(0.5, abs(alone[0, 0] - common))
 

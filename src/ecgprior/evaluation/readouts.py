@@ -54,7 +54,7 @@ def asked(recipe: BenchmarkRecipe, arm: ResolvedArm) -> dict[str, Any]:
     if "knn" in recipe.readouts:
         found["knn"] = {"k": list(nearest.KS), "temperature": nearest.TEMPERATURE}
     if "stacked" in recipe.readouts:
-        found["stacked"] = {"trees": settings_of("trees"), "folds": stacking.INNER_FOLDS, "shrink": stacking.SHRINK}
+        found["stacked"] = {"trees": settings_of("trees"), "folds": stacking.INNER_FOLDS, "spread": stacking.SPREAD}
     if "finetune" in recipe.readouts:
         found["finetune"] = recipe.finetune.model_dump(mode="json")
     if recipe.changed:

@@ -7,7 +7,8 @@ part), or the trees, which know their own records by heart, would get all the we
 whole training part. Strength and number of trees are those that the validation part chose for the whole.
 
 The combination is a logistic regression with weights that cannot be negative, first one pair of weights for all labels of
-the task, then one for each label, drawn to the common one: a label with ten positives cannot tell two weights apart.
+the task, then one for each label, drawn to the common one: a label with ten positives cannot tell two weights apart (on
+one fold of the panel, 71 to 206 training records a task, weights of each label alone cost 0.008 of AUROC).
 
 What it cannot see: an encoder that learnt the training labels, or the training recordings, gives better embeddings of the
 training part than of new recordings, in every inner fold.
@@ -32,8 +33,8 @@ from .probe import fit_probe
 
 INNER_FOLDS = 5
 
-SHRINK = 0.05
-"""½ · this · ‖a label's weights − the common weights‖² beside the label's mean log-loss."""
+SPREAD = 0.2
+"""Standard deviation, beforehand, of a label's weights around the common ones: thousands of records overrule it."""
 
 Predict = Callable[[NDArray[np.int64], NDArray[np.int64]], Array]
 
@@ -148,7 +149,7 @@ def stack(embedding: SideLogits, trees: SideLogits, y: Array) -> tuple[Array, di
     return 0.5 * (1.0 + np.tanh(0.5 * value)), {"weights": said, **embedding.facts, **trees.facts}
 
 
-def combine(logits: Array, y: Array, shrink: float = SHRINK) -> tuple[Array, Array]:
+def combine(logits: Array, y: Array, spread: float = SPREAD) -> tuple[Array, Array]:
     """Non-negative weights of S sides for C labels.
 
     Parameters
@@ -156,8 +157,8 @@ def combine(logits: Array, y: Array, shrink: float = SHRINK) -> tuple[Array, Arr
     logits : ndarray, float64, (N, C, S)
     y : ndarray, float64, (N, C)
         A label of one class, or of none, keeps the common weights.
-    shrink : float
-        See :data:`SHRINK`.
+    spread : float
+        See :data:`SPREAD`; infinite = each label for itself.
 
     Returns
     -------
@@ -172,14 +173,16 @@ def combine(logits: Array, y: Array, shrink: float = SHRINK) -> tuple[Array, Arr
         common = _fit([(logits[known[:, c], c], y[known[:, c], c]) for c in told], common, 0.0)[0]
     weights, intercepts = np.tile(common, (y.shape[1], 1)), np.zeros(y.shape[1])
     for c in told:
-        weights[c], intercepts[c : c + 1] = _fit(
-            [(logits[known[:, c], c], y[known[:, c], c])], common, shrink
-        )
+        own = logits[known[:, c], c], y[known[:, c], c]
+        weights[c], intercepts[c : c + 1] = _fit([own], common, 1.0 / (spread**2 * len(own[1])))
     return weights, intercepts
 
 
-def _fit(parts: list[tuple[Array, Array]], start: Array, shrink: float) -> tuple[Array, Array]:
-    """Weights (S,) that several labels' (logits (N, S), truth (N,)) share, and an intercept for each."""
+def _fit(parts: list[tuple[Array, Array]], start: Array, pull: float) -> tuple[Array, Array]:
+    """Weights (S,) that several labels' (logits (N, S), truth (N,)) share, and an intercept for each.
+
+    The least mean log-loss + ½ · `pull` · ‖weights − `start`‖².
+    """
     from scipy.optimize import minimize
 
     n_sides = len(start)
@@ -193,9 +196,9 @@ def _fit(parts: list[tuple[Array, Array]], start: Array, shrink: float) -> tuple
             slope[:n_sides] += z.T @ rest
             slope[n_sides + i] = rest.sum()
         away = w - start
-        slope[:n_sides] = slope[:n_sides] / len(parts) + shrink * away
+        slope[:n_sides] = slope[:n_sides] / len(parts) + pull * away
         slope[n_sides:] /= len(parts)
-        return total / len(parts) + 0.5 * shrink * float(away @ away), slope
+        return total / len(parts) + 0.5 * pull * float(away @ away), slope
 
     bounds = [(0.0, _LARGEST)] * n_sides + [(None, None)] * len(parts)
     first = np.concatenate([start, np.zeros(len(parts))])
