@@ -59,7 +59,7 @@ def test_a_cell_counts_the_passes_of_both_parts_and_its_key_holds_the_trunk(done
     to, _ = done
     cell = json.loads((to / "cells" / "simclr-s0-f0.json").read_text())
     assert cell["view_passes"] == (6 + 8) * 2  # gamma has 6 records: a batch of 6, then one of 8, two views each
-    assert "trunk" in cell["key"]
+    assert "trunk" in cell["key"] and cell["records"]["trunk"] == 6
     assert "trunk" not in json.loads((to / "cells" / "supervised-s0-f0.json").read_text())["key"]
 
 

@@ -188,7 +188,7 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
             "key": setting.key(name),
             "corpus": corpus.digest,
             "code": {"ecgprior": version(), "sha256": code_digest()},
-            "records": {part: len(records) for part, records in parts.items()},
+            "records": {part: len(records) for part, records in parts.items()} | _in_trunk(setting, name),
             "view_passes": cost.view_passes,
             "test_seen_in_training": cost.seen,
             "seconds": cost.seconds,
@@ -319,6 +319,10 @@ def _labels(setting: Setting, objective: str) -> tuple[tuple[str, ...], NDArray[
 
     kind: Any = lookup.method("objectives", objective, Objective)
     return setting.joined if "labels" in kind.needs else None
+
+
+def _in_trunk(setting: Setting, name: CellName) -> dict[str, int]:
+    return {"trunk": len(setting.outside)} if has_trunk(setting.recipe.trunk, setting.arm(name)) else {}
 
 
 def _device(setting: Setting) -> str:
