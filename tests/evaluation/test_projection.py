@@ -37,3 +37,18 @@ def test_a_step_is_timed_whatever_windows_it_needs(name):
 
     plan = PretrainRecipe.read(name, ["batch=2", "seconds=3.0", "encoder.size=0.3m"])
     assert projection._step_seconds(plan, ()) > 0
+
+
+def test_readouts_that_are_asked_for_are_foreseen(corpus, values, tmp_path, monkeypatch):
+    monkeypatch.setattr(projection, "_step_seconds", lambda recipe, labels: 1.0)
+
+    def guess(arm, **changes):
+        setting = open_setting(BenchmarkRecipe.of(values(**changes)), corpus, tmp_path / "to")
+        return projection._guess(setting, next(a for a in setting.arms if a.name == arm))
+
+    plain = guess("random-init")
+    assert guess("random-init", fractions=[0.1, 0.2], draws=5) - plain == pytest.approx(2 * 5 * 2 * projection._DRAW_S)
+    tuned = {"readouts": ["probe", "finetune"], "finetune": {"steps": 400, "validate_every": 400, "batch": 64}}
+    assert guess("random-init", **tuned) - plain == pytest.approx(400, rel=0.05)
+    assert guess("simclr") - plain == pytest.approx(2.0)  # its recipe's steps
+    assert guess("simclr", changed=[{"name": "a", "rate": 50}]) > guess("simclr")

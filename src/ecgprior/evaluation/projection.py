@@ -8,10 +8,12 @@ from typing import Any
 
 from .arms import Setting
 from .cells import CellName, CellStore
-from .plan import ResolvedArm
+from .plan import PretrainRecipe, ResolvedArm
 
 _RECORD_S = 0.006  # reading, preprocessing and embedding one record on a laptop's core
 _TREES_S, _LINEAR_S = 5.0, 2.0  # fitting one label on about 1,000 features of 1,000 records
+_STACK_S = 10.0  # the features' side of a stack, one label; once for all arms of a seed and fold
+_DRAW_S = 0.02  # a probe on a draw of the labels, one task
 
 
 def project(setting: Setting, store: CellStore, todo: Sequence[CellName], workers: int = 1) -> str:
@@ -47,13 +49,21 @@ def _guess(setting: Setting, arm: ResolvedArm) -> float:
     fixed = _RECORD_S * (setting.folds.table.height + 50 * n_labels) + 3.0
     if arm.arm.features is not None:
         return (_TREES_S if arm.arm.features == "trees" else _LINEAR_S) * n_labels
-    if not arm.arm.train:
-        return fixed
-    recipe = arm.recipe(0)
+    plan, recipe = setting.recipe, arm.recipe(0)
+    n_draws = len(plan.fractions) * plan.draws * len(plan.tasks)
+    n_changed = len(plan.changed) * setting.folds.table.height / max(setting.folds.n, 3)
+    fixed += _DRAW_S * n_draws + _RECORD_S * n_changed
+    if "stacked" in plan.readouts:
+        fixed += _STACK_S * n_labels / len(setting.arms)
+    if "finetune" in plan.readouts:
+        fixed += _training(setting, plan.finetune.over(recipe))
+    return fixed + (_training(setting, recipe) if arm.arm.train else 0.0)
+
+
+def _training(setting: Setting, recipe: PretrainRecipe) -> float:
     looks = recipe.steps / recipe.validate_every if recipe.validate_every else 0
     look_share = setting.folds.table.height / max(setting.folds.n, 3) / recipe.batch / 3
-    step = _step_seconds(recipe, setting.joined[0])
-    return fixed + step * (recipe.steps + looks * look_share)
+    return _step_seconds(recipe, setting.joined[0]) * (recipe.steps + looks * look_share)
 
 
 def _step_seconds(recipe: Any, labels: tuple[str, ...]) -> float:
