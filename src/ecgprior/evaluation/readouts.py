@@ -196,17 +196,17 @@ def _stacked(setting: Setting, own: _Parts) -> tuple[Array, dict[str, Any]]:
 
 
 def _trees(setting: Setting, own: _Parts, fold: NDArray[np.int64]) -> stacking.SideLogits:
-    """The features' side of a stack: the same for all arms, so it is grown once and kept in the work folder."""
+    """The features' side of a stack: the same for all arms and seeds, so it is grown once and kept in the work folder."""
     measured = setting.measured
     given = [fold, *own.rows.values(), own.y["train"], own.y["validation"]]
     sums = [hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest() for one in given]
-    digest = digest_json([measured.digest, setting.corpus.digest, sums, settings_of("trees"), own.name.seed])
-    folder = setting.work / f"stack-{own.task}-s{own.name.seed}-f{own.name.fold}-{digest[:12]}"
+    digest = digest_json([measured.digest, setting.corpus.digest, sums, settings_of("trees")])
+    folder = setting.work / f"stack-{own.task}-f{own.name.fold}-{digest[:12]}"
     logits, about = folder / "logits.npz", folder / "about.json"
     with alone(folder):
         if not about.is_file():
             x = {part: measured.values[np.searchsorted(measured.rows, own.rows[part])] for part in PARTS}
-            grown = stacking.tree_logits(x, own.y, fold, own.name.seed)
+            grown = stacking.tree_logits(x, own.y, fold, seed=0)
             np.savez(logits, train=grown.train, test=grown.test)
             write_json(about, grown.facts)  # last: with it the folder is complete
         with np.load(logits) as file:
