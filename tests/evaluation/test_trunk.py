@@ -8,6 +8,7 @@ from ecgprior.errors import CorpusError
 from ecgprior.evaluation.benchmark import benchmark
 from ecgprior.evaluation.plan import BenchmarkRecipe, TrunkPlan, resolve_arms
 from ecgprior.evaluation.trunk import has_trunk, trunk_records, two_parts
+from ecgprior.provenance import digest_json
 from ecgprior.training.plan import PretrainRecipe
 
 
@@ -49,7 +50,7 @@ def test_the_trunk_is_trained_once_on_its_sources_and_each_fold_goes_on_from_it(
     assert len(runs) == 3
     for run in runs:
         identity = json.loads((run / "run.json").read_text())["identity"]
-        assert identity["init"] == str(trunks[0] / "run" / "checkpoint") and identity["recipe"]["steps"] == 1
+        assert identity["init"] == digest_json(trunk.config["files"]) and identity["recipe"]["steps"] == 1
         seen = load(run / "checkpoint").fingerprints  # of both parts, so that evaluation can name what was seen
         own = {row.tobytes() for row in seen}
         assert {row.tobytes() for row in trunk.fingerprints} <= own and len(own) > len(trunk.fingerprints)

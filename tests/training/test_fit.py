@@ -182,6 +182,8 @@ def test_init_gives_the_first_weights(corpus, recipe, labels, tmp_path):
     second = fit(frozen, corpus, tmp_path / "second", labels=labels, init=first)
     name = "encoder.stem.0.conv.weight"
     torch.testing.assert_close(weights(first)[name], weights(second)[name], atol=1e-6, rtol=0)
+    moved = first.rename(tmp_path / "moved")  # the same weights, wherever they lie
+    assert fit(frozen, corpus, tmp_path / "second", labels=labels, init=moved) == second
 
 
 def test_a_loss_that_is_not_finite_names_the_records(corpus, recipe, labels, names, tmp_path, monkeypatch):

@@ -19,10 +19,11 @@ from ..corpus.catalog import credits
 from ..corpus.shards import Corpus
 from ..corpus.tables import about_table
 from ..encoders._build import build_encoder, n_parameters
+from ..encoders._checkpoint import read_config
 from ..encoders._load import Checkpoint, load, save_checkpoint
 from ..errors import CheckpointError, ColumnMissing, CorpusError, RecipeError, TrainingStopped, where
 from ..objectives.base import Objective
-from ..provenance import digest_pairs, provenance, sha256, write_json
+from ..provenance import digest_json, digest_pairs, provenance, sha256, write_json
 from ..recipe import to_plain
 from .features import FeatureCuts, several_windows
 from .fiducials import FiducialCuts
@@ -88,7 +89,7 @@ class Run:
             "train": part(self.train_rows),
             "validation": part(self.validation_rows),
             "labels": None if self.labels is None else [list(self.labels[0]), matrix],
-            "init": None if init is None else str(init),
+            "init": None if init is None else digest_json(read_config(Path(init)).files),
         } | self._marks()
 
     def _marks(self) -> dict[str, str]:
