@@ -167,6 +167,13 @@ def test_what_a_result_does_not_hold_has_no_table(recipe):
     assert text.endswith("Notes\n\n- A note.\n")
 
 
+def test_the_recipes_first_note_stands_at_the_top_and_only_there(values):
+    recipe = BenchmarkRecipe.of(values(notes=["What it means.", "More."]))
+    text = markdown(recipe, made(readouts=("probe",)), ("What it means.", "More."), "6 of 6")
+    assert text.index("What it means.") < text.index("6 of 6 cells") and text.count("What it means.") == 1
+    assert text.endswith("Notes\n\n- More.\n")
+
+
 def test_an_unfinished_benchmark_is_a_page_too(recipe):
     nothing = made()
     empty = Tables(*(getattr(nothing, name).clear() for name in Tables.__dataclass_fields__))

@@ -64,6 +64,10 @@ def test_a_cell_counts_the_passes_of_both_parts_and_its_key_holds_the_trunk(done
     assert "trunk" not in json.loads((to / "cells" / "supervised-s0-f0.json").read_text())["key"]
 
 
+def test_sources_that_the_corpus_does_not_hold_are_noted(done):
+    assert "Sources of the trunk that the corpus does not hold: absent." in done[1].notes
+
+
 def test_with_all_steps_in_the_trunk_the_folds_train_nothing(corpus, trunk_values, tmp_path):
     values = {**trunk_values, "trunk": {"sources": ["gamma"], "share": 1.0}, "arms": trunk_values["arms"][1:]}
     benchmark(BenchmarkRecipe.of(values), corpus, tmp_path / "to")

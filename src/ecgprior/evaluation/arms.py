@@ -155,7 +155,7 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
     Raises
     ------
     SplitLeak
-        A patient or a recording lies in two parts.
+        A patient or a recording lies in two parts; what the trunk learns from belongs to the training part.
     CorpusError
         A task has no labelled record in one of the parts.
     """
@@ -164,7 +164,8 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
     with where(f"cell '{name}'"):
         corpus, parts = setting.corpus, setting.folds.parts(name.fold)
         parts["train"] = sorted({*parts["train"], *setting.unlabelled})
-        check_leaks(parts, corpus.index)
+        trunk = setting.outside if has_trunk(setting.recipe.trunk, setting.arm(name)) else []
+        check_leaks({**parts, "train": sorted({*parts["train"], *trunk})}, corpus)
         for task, (_, y) in setting.truth.items():
             for part in PARTS:
                 labelled_rows(corpus, parts, part, y, task)

@@ -343,6 +343,10 @@ def _notes(setting: Setting, found: Tables, manifest: dict[str, Any], finished: 
             notes.append(f"Labels of {task} dropped for too few records of one class: {dropped}.")
     if absent := [source for source, there in manifest.get("unlabelled", {}).items() if not there]:
         notes.append(f"Unlabelled sources that the corpus does not hold: {', '.join(absent)}.")
+    if setting.recipe.trunk is not None:
+        present = set(setting.corpus.index["source"])
+        if absent := [source for source in setting.recipe.trunk.sources if source not in present]:
+            notes.append(f"Sources of the trunk that the corpus does not hold: {', '.join(absent)}.")
     family, floor = found.contrasts["family"].max(), 2 / (1 + setting.recipe.replicates)
     if isinstance(family, int) and family * floor > 1 - setting.recipe.level:
         notes.append(

@@ -117,7 +117,7 @@ def contrasts(
     for scope in scopes:
         family = [row for row in found if row["scope"] == scope and not row["primary"]]
         for row, adjusted in zip(family, holm([row["p"] for row in family]), strict=True):
-            row["p_holm"], row["family"] = float(adjusted), len(family)
+            row["p_holm"], row["family"] = float(adjusted), sum(row["p"] == row["p"] for row in family)
     order = [ALL, *(scope for scope in scopes if scope != ALL)]
     found.sort(key=lambda row: (not row["primary"], order.index(row["scope"])))
     return pl.DataFrame([{key: row.get(key) for key in SCHEMA} for row in found], schema=SCHEMA)

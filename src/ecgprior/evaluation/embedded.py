@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EcgpriorError, LeadMissing
+from ..errors import EcgpriorError, LeadMissing, ShapeError
 from ..provenance import digest_json, write_json
 from .changed import Change
 
@@ -63,6 +63,11 @@ def embed_cached(
         Of the files; what they belong to is written last.
     change : Change, optional
     progress : callable, optional
+
+    Raises
+    ------
+    ShapeError
+        An embedding is not finite; names the record.
     """
     owned: list[Any] = [model.config["files"], rows.tolist(), corpus.digest]
     owner = digest_json(owned if change is None else [*owned, change.model_dump(mode="json", exclude_none=True)])
@@ -74,6 +79,7 @@ def embed_cached(
     if about.is_file() and about.read_text(encoding="utf-8").strip() == f'"{owner}"':
         return Embedded(rows, np.load(embedding), np.load(probability) if model.labels else None)
     x, chance = _embed(model, corpus, rows, change, progress)
+    about.unlink(missing_ok=True)  # killed from here on, neither file is taken for the old ones
     np.save(embedding, x)
     if chance is not None:
         np.save(probability, chance)
@@ -100,6 +106,10 @@ def _embed(
     # A corpus is in mV, whatever its amplitudes.
     skip = None if change is None else no_lead_left
     for one in model.stream(records(), check_unit=False, on_error=skip):
+        if not np.isfinite(one.embedding).all():
+            name = corpus.index["record"][int(rows[one.number])]
+            how = "" if change is None else f", changed as '{change.name}' says,"
+            raise ShapeError(f"embedding of record '{name}'{how}: expected finite numbers, got NaN or infinity")
         x[one.number] = one.embedding
         if chance is not None:
             chance[one.number] = one.probabilities

@@ -46,7 +46,7 @@ class SideLogits:
     Attributes
     ----------
     train : ndarray, float64, (N, C)
-        Out of fold.
+        Out of fold; NaN = the other folds hold one class of the label, so nothing was learnt of it.
     test : ndarray, float64, (M, C)
         Of the model of the whole training part.
     facts : dict
@@ -86,7 +86,9 @@ def embedding_logits(x: Mapping[str, Array], y: Mapping[str, Array], fold: NDArr
     def predict(fit: NDArray[np.int64], rows: NDArray[np.int64]) -> Array:
         known = y["train"][fit]
         one = fit_probe(x["train"][fit], known, x["train"][fit], known, strengths=[whole.strength])
-        return logit(one.predict(x["train"][rows]))
+        found = logit(one.predict(x["train"][rows]))
+        found[:, [not _both(label) for label in known.T]] = np.nan
+        return found
 
     return SideLogits(
         out_of_fold(predict, fold), logit(whole.predict(x["test"])), {"strength": whole.strength}
@@ -120,11 +122,16 @@ def _grown(x: Array, y: Array, wanted: Array, n_trees: int, seed: int) -> Array:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     known = ~np.isnan(y)
-    if len(np.unique(y[known])) < 2:
-        return np.full(len(wanted), logit(np.array(y[known].mean() if known.any() else 0.5)))
+    if not _both(y):
+        return np.full(len(wanted), np.nan)
     settings = {**TREES, "max_iter": n_trees}
     model = HistGradientBoostingClassifier(**settings, random_state=seed).fit(x[known], y[known])
     return logit(model.predict_proba(wanted)[:, 1])
+
+
+def _both(y: Array) -> bool:
+    """Whether a label (N,) has both classes."""
+    return len(np.unique(y[~np.isnan(y)])) == 2
 
 
 def stack(embedding: SideLogits, trees: SideLogits, y: Array) -> tuple[Array, dict[str, Any]]:
@@ -155,6 +162,7 @@ def combine(logits: Array, y: Array, spread: float = SPREAD) -> tuple[Array, Arr
     Parameters
     ----------
     logits : ndarray, float64, (N, C, S)
+        NaN = no part in the fit.
     y : ndarray, float64, (N, C)
         A label of one class, or of none, keeps the common weights.
     spread : float
@@ -165,8 +173,8 @@ def combine(logits: Array, y: Array, spread: float = SPREAD) -> tuple[Array, Arr
     weights : ndarray, float64, (C, S)
     intercepts : ndarray, float64, (C,)
     """
-    known = ~np.isnan(y)
-    told = [c for c in range(y.shape[1]) if len(np.unique(y[known[:, c], c])) == 2]
+    known = ~np.isnan(y) & np.isfinite(logits).all(axis=2)
+    told = [c for c in range(y.shape[1]) if _both(y[known[:, c], c])]
     n_sides = logits.shape[2]
     common = np.full(n_sides, 1.0 / n_sides)
     if told:

@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells: str) -> str:
     """The whole result as one Markdown page.
 
-    In this order, each where the result holds it: the contrast named beforehand in a sentence; a line a system – an arm and
+    In this order, each where the result holds it: the contrast named beforehand in a sentence; the recipe's first note; a line a system – an arm and
     a way of reading it out – by task; differences; all contrasts; fewer labels; changed test records; retrieval; other
     metrics; what it cost; a line a label.
 
@@ -37,6 +37,7 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
     own = [found.contrasts.row(0, named=True)] if found.contrasts["primary"].any() else []
     lines = [f"# {recipe.title}", ""]
     lines += [line for row in own for line in (_primary(recipe, found, row), "")]
+    lines += [line for note in recipe.notes[:1] for line in (note, "")]
     lines += [
         f"{cells} cells. AUROC ({recipe.level:.0%} interval over patients and seeds):",
         "",
@@ -53,8 +54,8 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
     lines += [line for section in sections for line in section]
     lines += ["", "Other metrics, mean over folds and seeds:", "", *_metrics(found), *_cost(found)]
     lines += ["", "By label, AUROC:", "", *_label_table(found.labels)]
-    if notes:
-        lines += ["", "Notes", "", *(f"- {note}" for note in notes)]
+    if rest := [note for note in notes if note not in recipe.notes[:1]]:
+        lines += ["", "Notes", "", *(f"- {note}" for note in rest)]
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ecgprior.app.plots.charts import curve_chart, forest, label_bars, ticks
+from ecgprior.app.plots.charts import curve_chart, forest, label_marks, ticks
 from ecgprior.app.report.content import Arm, Curve, CurveChart, Interval, LabelScore, TaskRow
 
 ARMS = tuple(Arm(name, name.title()) for name in ("random", "supervised", "simclr"))
@@ -46,19 +46,58 @@ def test_forest_marks_and_whiskers_lie_at_their_values():
         assert high == pytest.approx(x_of(svg, value + 0.05), abs=0.2)
 
 
-def test_bars_begin_at_chance_in_both_directions():
-    labels = [LabelScore("t", "A", 5, 50, {"random": Interval(0.4), "simclr": Interval(0.9)})]
-    svg = label_bars(labels, ARMS, "AUROC")
-    below, above = elements(svg, "bar")
-    chance = x_of(svg, 0.5)
-    assert float(below.get("x")) + float(below.get("width")) == pytest.approx(chance, abs=0.2)
-    assert float(above.get("x")) == pytest.approx(chance, abs=0.2)
-    assert "Simclr 0.900" in svg and "5 of 50" in svg
+def label(positives=12, **scores):
+    return LabelScore("t", "A", positives, 50, {a: Interval(v, v - 0.05, v) for a, v in scores.items()})
 
 
-def test_a_score_of_every_arm_missing_draws_no_bar():
-    svg = label_bars([LabelScore("t", "A", 0, 50, {})], ARMS, "AUROC")
-    assert elements(svg, "bar") == []
+def marks(svg):
+    """(arm, x) of the marks in the axes: those at the right, beside the figure, have no transform."""
+    found = [e for e in elements(svg, "mark") if e.get("transform")]
+    return [
+        (e.get("class").split()[1], float(re.search(r"\(([\d.]+)", e.get("transform"))[1])) for e in found
+    ]
+
+
+def named(svg):
+    """Marks and texts at the right of a chart of labels."""
+    texts = [e.text for e in elements(svg, "figure")]
+    return texts, [e.get("class").split()[1] for e in elements(svg, "mark") if not e.get("transform")]
+
+
+def test_marks_of_labels_lie_at_their_values_below_chance_too():
+    svg = label_marks([label(random=0.4, simclr=0.9)], ARMS, "AUROC")
+    assert marks(svg) == [
+        ("arm-0", pytest.approx(x_of(svg, 0.4), abs=0.2)),
+        ("arm-2", pytest.approx(x_of(svg, 0.9), abs=0.2)),
+    ]
+    assert len(elements(svg, "whisker")) == 2 and "12 of 50" in svg
+    assert named(svg) == (["0.900", "Simclr"], ["arm-2"])
+
+
+@pytest.mark.parametrize(
+    ("scores", "who"),
+    [
+        ({"random": 0.9996, "supervised": 1.0, "simclr": 0.95}, ["arm-0", "arm-1"]),
+        ({"random": 1.0, "supervised": 1.0, "simclr": 1.0}, ["arm-0", "arm-1", "arm-2"]),
+    ],
+)
+def test_all_arms_that_share_the_printed_figure_are_marked_and_none_is_named(scores, who):
+    assert named(label_marks([label(**scores)], ARMS, "AUROC")) == (["1.000"], who)
+
+
+def test_a_label_on_few_records_is_faded_and_names_no_best():
+    svg = label_marks([label(9, simclr=0.9), label(10, simclr=0.8)], ARMS, "AUROC")
+    assert len(elements(svg, "few")) == 1 and svg.count("too few records") == 1
+    assert named(svg) == (["0.800", "Simclr"], ["arm-2"])
+
+
+def test_labels_share_the_axis_of_the_charts_beside():
+    svg = label_marks([label(simclr=0.9)], ARMS, "AUROC", beside=[label(simclr=0.25)])
+    assert [t.text for t in ET.fromstring(svg).iter("text") if t.text == "0.2"] == ["0.2"]
+
+
+def test_a_score_of_every_arm_missing_draws_no_mark():
+    assert elements(label_marks([label()], ARMS, "AUROC"), "mark") == []
 
 
 def test_curves_skip_what_is_not_finite_and_stay_inside():
@@ -76,8 +115,13 @@ def test_curves_of_nothing_draw_nothing():
     assert curve_chart(CurveChart("x", "loss", (Curve("simclr", "0", ((5.0, 1.0),)),)), ARMS)
 
 
+def test_the_course_of_an_arm_without_a_colour_does_not_look_like_the_first_arms():
+    svg = curve_chart(CurveChart("x", "loss", (Curve("other", "0", ((0.0, 1.0), (5.0, 0.5))),)), ARMS)
+    assert [e.get("class") for e in elements(svg, "line")] == ["line plain"] and elements(svg, "mark") == []
+
+
 def test_names_are_escaped_and_long_ones_shortened():
     name = "left <b> & " + "x" * 60
-    svg = label_bars([LabelScore("t", name, 1, 2, {"random": Interval(0.6)})], ARMS, "AUROC")
+    svg = label_marks([LabelScore("t", name, 1, 2, {"random": Interval(0.6)})], ARMS, "AUROC")
     assert "<b>" not in svg and "…" in svg
     ET.fromstring(svg)

@@ -6,9 +6,11 @@ import pytest
 
 from ecgprior.app.report.comparison import (
     Comparison,
+    above,
     contrasts,
     cost,
     efficiency,
+    highest,
     kinds,
     panel,
     readouts,
@@ -96,7 +98,8 @@ def made():
     ]  # fmt: skip
     near = [dict(arm=arm, seeds=3, precision=0.3, chance=0.05, r2_median=0.2) for arm in SELF]
     cells = [
-        dict(arm=arm, seed=s, fold=0, train_seconds=60.0 * (s + 1), seconds=200.0, view_passes=0 if arm == "random-init" else 128_064)
+        dict(arm=arm, seed=s, fold=0, train_seconds=60.0 * (s + 1), seconds=200.0,
+             view_passes=0 if arm in ("random-init", "trees") else 128_064)
         for arm in SCORES for s in range(3)
     ]  # fmt: skip
     return {
@@ -175,6 +178,27 @@ def test_the_primary_contrast_stands_apart_and_is_not_adjusted(this):
     assert {row.title: row.strong for row in found.by_task.rows}["Random-Init"] == (0, 1)
 
 
+def test_what_does_better_than_the_default_is_the_best_of_its_kind_after_adjustment(this):
+    assert above(this) == []  # trees lie higher, but their adjusted p is 0.2
+    sure = [row | {"p_holm": None if row["primary"] else 0.01} for row in made()["contrasts"]]
+    assert above(comparison(contrasts=sure)) == [("measured features", 0.90)]
+    worse = [row | {"difference": -0.1} for row in sure]
+    assert above(comparison(contrasts=worse)) == [
+        ("measured features", 0.90), ("supervised training", 0.85), ("Third", 0.84),
+    ]  # fmt: skip
+    stacked = [row | {"readout": "stacked"} for row in worse]
+    assert above(comparison(contrasts=stacked)) == []
+
+
+def test_the_highest_of_all_is_named_unless_it_is_told_of_already(this):
+    said = highest(this, ["default", "rival"])
+    assert "Trees: 0.900 (0.880–0.920)" in said and "it is not told apart from Default" in said
+    assert highest(this, ["default", "trees/trees"]) == ""
+    assert "told apart" not in highest(comparison(contrasts=[]), ["default"])
+    sure = [row | {"p_holm": None if row["primary"] else 0.01} for row in made()["contrasts"]]
+    assert highest(comparison(contrasts=sure), ["default", "rival"]) == ""  # the headline says it
+
+
 def test_without_the_primary_contrast_the_others_are_shown_and_nothing_is_said_of_it():
     rest = [row for row in made()["contrasts"] if row["against"] != "rival"]
     found = contrasts(comparison(contrasts=rest), "macro AUROC")
@@ -221,10 +245,7 @@ def test_label_efficiency_ends_with_all_labels_and_says_what_a_quarter_gives(thi
     assert "trees/trees" not in series
     assert {arm for arm, s in series.items() if s.band} == {"default", "rival"}
     assert chart.level == (0.83, "Rival with all labels: 0.830")
-    assert (
-        "With a quarter of the labels Default reaches 0.785; Rival with all of them 0.830 (−0.045)."
-        in group.about
-    )
+    assert "With a quarter of the labels Default reaches 0.785; Rival with all of them 0.830." in group.about
 
 
 def test_robustness_goes_from_clean_to_worst_and_leaves_out_what_was_not_run(this):
@@ -237,6 +258,7 @@ def test_robustness_goes_from_clean_to_worst_and_leaves_out_what_was_not_run(thi
     noise = next(s for s in group.charts[0].series if s.arm == "default")
     assert [v.value for v in noise.values] == pytest.approx([0.86, 0.84, 0.85])
     assert group.arms == {name for name in SCORES if name != "trees"}
+    assert "Leads that were left – 2: I, II; 1: I." in group.about  # not of the change that was never run
     assert len(group.table.columns) == 1 + 5
 
 
@@ -245,10 +267,8 @@ def test_retrieval_and_cost(this):
     assert len(table.rows) == 4 and [v.value for v in table.rows[0].values] == [0.3, 0.05, 0.2]
     listing = cost(this)
     by_arm = {row[0]: row for row in listing.rows}
-    assert (
-        by_arm["Default"][1:] == ("128,064", "–", "2 min", "3", "10 min") and by_arm["Random-Init"][1] == "0"
-    )
-    assert "Trees" not in by_arm
+    assert by_arm["Default"][1:] == ("128,064", "–", "2 min", "3", "10 min")
+    assert by_arm["Random-Init"][1:] == by_arm["Trees"][1:] == ("none", "–", "–", "3", "10 min")
     seen = [cell | {"records": 1200} for cell in made()["cells"]]
     assert cost(comparison(cells=seen)).rows[0][2] == "1,200"
 

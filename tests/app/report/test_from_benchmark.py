@@ -1,6 +1,9 @@
 """From a result folder to a page."""
 
+import dataclasses
+import json
 import re
+import shutil
 
 import polars as pl
 import pytest
@@ -97,8 +100,6 @@ def test_a_folder_without_results_is_refused(tmp_path, corpus):
 
 
 def test_a_corpus_of_other_records_is_refused(result, corpus, tmp_path):
-    import shutil
-
     shutil.copytree(result, tmp_path / "r")
     folds = pl.read_csv(tmp_path / "r/folds.csv").with_columns(pl.col("record").str.replace("r", "q"))
     folds.write_csv(tmp_path / "r/folds.csv")
@@ -117,11 +118,11 @@ def test_a_mixed_result_headline_does_not_claim(corpus, finished, tmp_path):
 
 def test_a_primary_contrast_is_the_headline(corpus, finished, tmp_path):
     report = report_of(finished(corpus, tmp_path, better="simclr", primary=["simclr", "supervised"]), corpus)
-    assert report.headline.startswith("SimCLR does better than Supervised: macro AUROC 1.000 against 0.")
-    assert re.search(
-        r"95 % interval \+0\.\d+ to \+0\.\d+, p = 0\.049\)\.$", report.headline
-    )  # 2 / (1 + 40 replicates)
-    assert report.lead_in.startswith("This comparison was named before anything was computed. Measured on")
+    assert re.fullmatch(
+        r"SimCLR does better than Supervised \(macro AUROC 1\.000 against 0\.\d+\)\.", report.headline
+    )
+    figures = r"Difference \+0\.\d+ \(\+0\.\d+ to \+0\.\d+\), p = 0\.049, in a comparison named before"  # 2 / (1 + 40 replicates)
+    assert re.match(figures, report.lead_in) and "was computed. Measured on 60 records" in report.lead_in
     assert report.contrasts.primary.against == "Supervised"
     assert [c.against for c in report.contrasts.others] == ["Random encoder"]
     html = render(report)
@@ -129,10 +130,75 @@ def test_a_primary_contrast_is_the_headline(corpus, finished, tmp_path):
     assert report.cost.rows[0][1] == "128" and report.panel is None and report.efficiency is None
 
 
-def test_other_readouts_leave_the_arms_and_tasks_as_they_are(result, corpus, tmp_path):
-    import json
-    import shutil
+def edited(result, to, **recipe):
+    """A copy of a result with another recipe in its manifest."""
+    shutil.copytree(result, to)
+    manifest = json.loads((to / "manifest.json").read_text())
+    manifest["recipe"] |= recipe
+    (to / "manifest.json").write_text(json.dumps(manifest))
+    return to
 
+
+def test_on_simulated_ecgs_the_first_note_stands_under_the_headline_and_only_there(result, corpus, tmp_path):
+    from ecgprior.app.report import from_benchmark
+
+    said = ["What the figures mean.", "Something else."]
+    to = edited(result, tmp_path / "r", notes=said)
+    found = json.loads((to / "results.json").read_text())
+    (to / "results.json").write_text(json.dumps(found | {"notes": said}))
+    real = report_of(to, corpus)
+    assert real.caution == "" and set(said) <= set(real.notes)
+    with pytest.MonkeyPatch.context() as patch:
+        rows = [dataclasses.replace(row, name="simulated") for row in source_rows(corpus)]
+        patch.setattr(from_benchmark, "source_rows", lambda corpus: rows)
+        report = report_of(to, corpus)
+    assert report.caution == said[0] and said[0] not in report.notes and said[1] in report.notes
+    html = render(report).partition("<pre>")[0]  # before the recipe
+    assert (
+        html.index("</h1>") < html.index(said[0]) < html.index('class="lead-in"') and html.count(said[0]) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("trunk", "said"),
+    [
+        (None, "trained on the training part of each split."),
+        (
+            {"share": 0.7},
+            "spent 70 % of their steps on sines, common to all splits and without a record of the tested",
+        ),
+        ({"share": 1.0}, "trained on sines alone: no record of the tested sets"),
+    ],
+)
+def test_the_notes_say_what_the_encoders_learnt_from(result, corpus, tmp_path, trunk, said):
+    to = edited(result, tmp_path / "r", trunk=trunk and trunk | {"sources": ["sines", "absent"]})
+    report = report_of(to, corpus)
+    (note,) = [note for note in report.notes if note.startswith("Self-supervised encoders")]
+    assert said in note and "absent" not in note
+    assert ("after the common trunk" in report.curves_about) == (trunk is not None)
+
+
+def test_an_arm_whose_weights_stay_as_they_are_has_no_curve_and_says_so(result, corpus, tmp_path):
+    recipe = json.loads((result / "manifest.json").read_text())["recipe"]
+    for arm in recipe["arms"]:
+        if arm["name"] == "simclr":
+            arm["control"] = True
+            arm["pretrain_values"]["optimiser"] = {"lr": 1e-12}
+    to = edited(result, tmp_path / "r", arms=recipe["arms"])
+    (to / "work").exists() or shutil.copytree(result / "work", to / "work")
+    report = report_of(to, corpus)
+    assert report.curves == () and report_of(result, corpus).curves != ()
+    assert next(arm.text for arm in report.arms if arm.name == "simclr") == "a control: no weight was trained"
+
+
+def test_a_result_without_a_finished_arm_is_a_page_all_the_same(result, corpus, tmp_path):
+    to = edited(result, tmp_path / "r")
+    found = json.loads((to / "results.json").read_text())
+    (to / "results.json").write_text(json.dumps(found | {"summary": [], "labels": [], "contrasts": []}))
+    assert "no arm is finished yet" in render(report_of(to, corpus))
+
+
+def test_other_readouts_leave_the_arms_and_tasks_as_they_are(result, corpus, tmp_path):
     to = tmp_path / "r"
     shutil.copytree(result, to)
     found = json.loads((to / "results.json").read_text())

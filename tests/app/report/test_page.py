@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ecgprior.app.report.content import Interval, Report
+from ecgprior.app.report.content import Curve, CurveChart, Interval, Report
 from ecgprior.app.report.page import render
 
 
@@ -132,6 +132,27 @@ def test_more_than_six_arms_are_a_table_with_group_headings_and_no_chart_of_scor
     assert not re.search(r"arm-([6-9]|\d\d)", html.replace("arm-6 <", ""))  # only six colours there are
 
 
+def test_arms_that_a_chart_leaves_out_are_named(many):
+    text = Reader(render(many)).text
+    assert "Not drawn: Arm 4 <&>; Arm 5 <&>; Arm 6 <&>. Their figures are in results.csv." in text
+
+
+def test_curves_of_arms_without_a_colour_are_folded_away(many):
+    other = CurveChart("Arm 6 loss", "1 run", (Curve("arm-6", "seed 0", ((0.0, 2.0), (10.0, 1.0))),))
+    html = render(dataclasses.replace(many, curves=(*many.curves, other)))
+    section = html[html.index('id="curves-h"') : html.index('id="catalog-h"')]
+    assert section.index("<h3>SimCLR</h3>") < section.index("The other arms") < section.index("Arm 6 loss")
+
+
+def test_a_table_of_one_column_keeps_its_figure_near_the_name(many):
+    panel = dataclasses.replace(many.panel, columns=many.panel.columns[:1])
+    widths = [
+        int(re.search(r'class="scores" style="max-width:(\d+)px"', render(page))[1])
+        for page in (many, dataclasses.replace(many, panel=panel))
+    ]
+    assert widths[1] < widths[0] and widths[1] < 500
+
+
 def test_sections_without_anything_are_not_there(report):
     html = render(report)
     for part in (
@@ -142,6 +163,8 @@ def test_sections_without_anything_are_not_there(report):
         "retrieval-h",
         "cost-h",
         'class="scores"',
+        'class="caution"',
+        "Not drawn",
     ):
         assert part not in html
 

@@ -16,7 +16,8 @@ from ..report.words import number, spread
 Scale = Callable[[float], float]
 WIDTH = 1004  # pixels between the margins of the page
 _RIGHT = 150
-_RIGHT_NAMED = 205  # where an arm's name stands beside the figure
+_RIGHT_NAMED = 238  # where an arm's name stands beside the figure
+_FEW = 10  # records below which an interval says too little
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
@@ -53,25 +54,53 @@ def forest(tasks: Sequence[TaskRow], arms: Sequence[Arm], score: str) -> str:
     return _svg(y + 30, f"{score} of every arm on every task", [*axis, *parts])
 
 
-def label_bars(labels: Sequence[LabelScore], arms: Sequence[Arm], score: str) -> str:
-    """Bars from chance (0.5), one label after another, an arm a bar, with interval and support."""
-    left, row, gap, top = 230, 11, 11, 26
-    low, high = _range([s for label in labels for s in label.scores.values()])
+def label_marks(
+    labels: Sequence[LabelScore], arms: Sequence[Arm], score: str, *, beside: Sequence[LabelScore] = ()
+) -> str:
+    """One label below another, an arm a mark with its interval; at the right the best, or all that share the figure.
+
+    Labels on fewer than ten records are faded and name no best. `beside` are labels of charts whose axis this one shares.
+    """
+    left, row, gap, top = 230, 6.5, 15.0, 28.0
+    shared = [*labels, *beside]
+    low, high = _range([label.scores[a.name] for label in shared for a in arms if a.name in label.scores])
     x = _scale(low, high, left, WIDTH - _RIGHT_NAMED)
-    parts, y = [], float(top)
+    parts, y, height = [], top, max(row * len(arms), 28.0)
     for label in labels:
-        parts.append(_text(0, y + 9, _shorten(label.label), "label", title=label.label))
-        parts.append(_text(0, y + 24, f"{label.positives:,} of {label.labelled:,}", "muted"))
+        parts.append(_text(0, y + 10, _shorten(label.label), "label", title=label.label))
+        parts.append(_text(0, y + 25, f"{label.positives:,} of {label.labelled:,}", "muted"))
+        few = label.positives < _FEW
+        parts.append('<g class="few">' if few else "<g>")
         for i, arm in enumerate(arms):
             interval = label.scores.get(arm.name, Interval(None))
-            parts += _bar(interval, x, y, row - 2, i, f"{arm.title}, {label.label}: {spread(interval)}")
-            y += row
-        best = max(arms, key=lambda a: label.scores.get(a.name, Interval(None)).value or -1.0)
-        said = f"{best.title} {number(label.scores.get(best.name, Interval(None)).value)}"
-        parts.append(_text(WIDTH, y - row * len(arms) / 2 + 4, said, "figure", "end"))
-        y = max(y, y - row * len(arms) + 26) + gap
-    axis = _axis(low, high, x, top - 6, y - gap + 6, f"{score}; bars begin at 0.5 = chance")
-    return _svg(y + 30, f"{score} of every label", [*axis, *parts])
+            middle = y + height * (i + 0.5) / len(arms)
+            parts += _mark(interval, x, middle, i, f"{arm.title}, {label.label}: {spread(interval)}", 0.75)
+        at = (WIDTH - _RIGHT_NAMED + 16, y + height / 2)
+        said = [_text(at[0], at[1] + 4, "too few records to rank arms", "muted")]
+        parts += ["</g>", *(said if few else _best(label, arms, *at))]
+        y += height + gap
+        parts.append(f'<path class="rule" d="M0 {y - gap / 2:g}H{WIDTH:g}"/>')
+    return _svg(
+        y - gap + 6, f"{score} of every label", [*_axis(low, high, x, top - 8, y - gap + 6, ""), *parts[:-1]]
+    )
+
+
+def _best(label: LabelScore, arms: Sequence[Arm], x: float, y: float) -> list[str]:
+    """The highest figure as it is printed, and the mark and name of the arm that reached it, or the marks of all that did."""
+    found = {arm.title: label.scores.get(arm.name, Interval(None)).value for arm in arms}
+    printed = [number(value) for value in found.values()]
+    most = max((value for value in found.values() if value is not None and value == value), default=None)
+    if most is None:
+        return []
+    who = [i for i, text in enumerate(printed) if text == number(most)]
+    parts = [
+        _text(x, y + 4, number(most), "figure"),
+        *(_shape(x + 45 + 13 * n, y, i) for n, i in enumerate(who)),
+    ]
+    if len(who) == 1:
+        title = arms[who[0]].title
+        parts.append(_text(x + 55, y + 4, _shorten(title, 28), "figure", title=title))
+    return parts
 
 
 def curve_chart(chart: CurveChart, arms: Sequence[Arm]) -> str:
@@ -95,7 +124,7 @@ def curve_chart(chart: CurveChart, arms: Sequence[Arm]) -> str:
     parts.append(_text((left + width) / 2, height - 4, "step", "muted", "middle"))
     order = [arm.name for arm in arms]
     for curve in chart.curves:
-        parts += _line(curve, x, y, order.index(curve.arm) if curve.arm in order else 0)
+        parts += _line(curve, x, y, order.index(curve.arm) if curve.arm in order else None)
     return _svg(height, f"{chart.title}: {chart.y_label} over steps", parts, width)
 
 
@@ -104,16 +133,17 @@ def legend_mark(arm: int) -> str:
     return f'<svg class="key" viewBox="-8 -6 16 12" aria-hidden="true">{_shape(0, 0, arm)}</svg>'
 
 
-def _line(curve: Curve, x: Scale, y: Scale, arm: int) -> list[str]:
+def _line(curve: Curve, x: Scale, y: Scale, arm: int | None) -> list[str]:
     points = [(x(a), y(b)) for a, b in curve.points if math.isfinite(a) and math.isfinite(b)]
     if not points:
         return []
     d = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
-    drawn = f'<path class="line arm-{arm}" d="{d}"><title>{escape(curve.run)}</title></path>'
-    return [drawn, _shape(*points[-1], arm)] if len(points) < 200 else [drawn]
+    kind = "plain" if arm is None else f"arm-{arm}"
+    drawn = f'<path class="line {kind}" d="{d}"><title>{escape(curve.run)}</title></path>'
+    return [drawn, _shape(*points[-1], arm)] if len(points) < 200 and arm is not None else [drawn]
 
 
-def _mark(interval: Interval, x: Scale, y: float, arm: int, title: str) -> list[str]:
+def _mark(interval: Interval, x: Scale, y: float, arm: int, title: str, size: float = 1.0) -> list[str]:
     if interval.value is None:
         return []
     parts = ["<g>", f"<title>{escape(title)}</title>"]
@@ -121,24 +151,11 @@ def _mark(interval: Interval, x: Scale, y: float, arm: int, title: str) -> list[
         parts.append(
             f'<path class="whisker arm-{arm}" d="M{x(interval.low):.1f} {y:g}H{x(interval.high):.1f}"/>'
         )
-    return [*parts, _shape(x(interval.value), y, arm), "</g>"]
+    return [*parts, _shape(x(interval.value), y, arm, size), "</g>"]
 
 
-def _bar(interval: Interval, x: Scale, y: float, height: float, arm: int, title: str) -> list[str]:
-    if interval.value is None:
-        return []
-    begin, end = sorted((x(0.5), x(interval.value)))
-    parts = [f"<g><title>{escape(title)}</title>"]
-    size = f'width="{max(end - begin, 0.5):.1f}" height="{height:g}"'
-    parts.append(f'<rect class="bar arm-{arm}" x="{begin:.1f}" y="{y:g}" {size}/>')
-    if interval.low is not None and interval.high is not None:
-        d = f"M{x(interval.low):.1f} {y + height / 2:g}H{x(interval.high):.1f}"
-        parts.append(f'<path class="bar-whisker" d="{d}"/>')
-    return [*parts, "</g>"]
-
-
-def _shape(x: float, y: float, arm: int) -> str:
-    """Circle, square, diamond, triangle, … : an arm's own."""
+def _shape(x: float, y: float, arm: int, size: float = 1.0) -> str:
+    """Circle, square, diamond, triangle, … : an arm's own; `size` 1 = some ten pixels."""
     shapes = (
         "m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z",
         "m-4 -4h8v8h-8z",
@@ -147,7 +164,10 @@ def _shape(x: float, y: float, arm: int) -> str:
         "m0 5l5-9h-10z",
         "m-5 -1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
     )
-    return f'<path class="mark arm-{arm % 6}" d="M{x:.1f} {y:.1f}{shapes[arm % 6]}"/>'
+    if size == 1:
+        return f'<path class="mark arm-{arm % 6}" d="M{x:.1f} {y:.1f}{shapes[arm % 6]}"/>'
+    at = f'transform="translate({x:.1f} {y:.1f}) scale({size:g})"'
+    return f'<path class="mark arm-{arm % 6}" {at} d="M0 0{shapes[arm % 6]}"/>'
 
 
 def _axis(low: float, high: float, x: Scale, top: float, bottom: float, title: str) -> list[str]:
@@ -156,7 +176,7 @@ def _axis(low: float, high: float, x: Scale, top: float, bottom: float, title: s
         kind = "chance" if abs(value - 0.5) < 1e-9 else "tick"
         parts.append(f'<path class="{kind}" d="M{x(value):.1f} {top:g}V{bottom:g}"/>')
         parts.append(_text(x(value), top - 6, f"{value:g}", "muted", "middle"))
-    return [*parts, _text((x(low) + x(high)) / 2, bottom + 20, title, "muted", "middle")]
+    return [*parts, _text((x(low) + x(high)) / 2, bottom + 20, title, "muted", "middle")] if title else parts
 
 
 def _range(intervals: Iterable[Interval]) -> tuple[float, float]:

@@ -114,7 +114,8 @@ def series_chart(
         width - right - 12,
     )
     y = _scale(y_low, y_high, height - bottom, top)
-    parts = []
+    parts: list[str] = []
+    said: list[str] = []
     for value in ticks(y_low, y_high, 5):
         parts.append(f'<path class="tick" d="M{left:g} {y(value):.1f}H{width - right:g}"/>')
         parts.append(_text(left - 7, y(value) + 4, f"{value:.2f}", "muted", "end"))
@@ -124,12 +125,13 @@ def series_chart(
     if chart.level is not None and y_low <= chart.level[0] <= y_high:
         at = y(chart.level[0])
         parts.append(f'<path class="chance" d="M{left:g} {at:.1f}H{width - right:g}"/>')
-        parts.append(_text(left + 6, at - 6, chart.level[1], "muted"))
+        said = [_text(left + 6, at - 6, chart.level[1], "muted over")]
     titles = {arm.name: arm.title for arm in [*arms, *names]}
     clip = [s for s in found if s.arm not in order]
     drawn = [*clip, *sorted((s for s in found if s.arm in order), key=lambda s: -order[s.arm])]
     for series in drawn:
         parts += _course(series, places, x, y, order.get(series.arm), titles, floor=y_low)
+    parts += said
     if wide:
         parts += _end_names(
             [s for s in drawn if s.arm in order], order, titles, y, width - right + 12, (top, height - bottom)

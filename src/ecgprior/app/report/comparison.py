@@ -36,6 +36,7 @@ _READOUTS = {
     "stacked": ("With features", "both, stacked"),
 }
 _FEATURES, _CONTROL = 2, 3
+_CEILINGS = {1: "supervised training", 2: "measured features"}
 _GROUPS = ("Self-supervised", "Supervised", "Measured features, no encoder", "Controls")
 _NOTHING = Interval(None)
 
@@ -197,6 +198,48 @@ def contrasts(this: Comparison, score: str) -> Contrasts | None:
     return Contrasts(default, about, score, primary, tuple(others), _by_task(this, rows))
 
 
+def above(this: Comparison) -> list[tuple[str, float]]:
+    """What does better than the default arm, adjusted for the number of contrasts: the best of each kind, and its score.
+
+    Another method by its name, supervised training and measured features as such; controls have no part.
+    """
+    found: dict[int, tuple[str, float]] = {}
+    for row in _head(this, "contrasts"):
+        kind, gap, p = this.kinds.get(row["against"], 0), row["difference"], row["p_holm"]
+        score = this.tasks[0].scores.get(this.key(row["against"]), _NOTHING).value or 0.0
+        if row["readout"] != "probe" or row["primary"] or kind == _CONTROL or None in (gap, p):
+            continue
+        if gap < 0 and p < 0.05 and score > found.get(kind, ("", -1.0))[1]:
+            found[kind] = (_CEILINGS.get(kind) or this.title(row["against"]), score)
+    return sorted(found.values(), key=lambda one: -one[1])
+
+
+def highest(this: Comparison, told: Sequence[str]) -> str:
+    """A sentence on the arm with the highest score of all, where it is neither of those told of nor one of :func:`above`."""
+    scores = this.tasks[0].scores if this.tasks else {}
+    known = [
+        a
+        for a in this.arms
+        if scores.get(a.name, _NOTHING).value is not None and not a.name.endswith("/head")
+    ]
+    top = max(known, key=lambda arm: scores[arm.name].value or 0.0, default=None)
+    if (
+        top is None
+        or top.name in told
+        or (scores[top.name].value or 0.0) in [value for _, value in above(this)]
+    ):
+        return ""
+    sentence = f" The highest mean of all is that of {top.title}: {words.spread(scores[top.name])}"
+    rows = [
+        row
+        for row in _head(this, "contrasts")
+        if row["p_holm"] is not None and this.key(row["against"]) == top.name
+    ]
+    if rows:
+        sentence += f"; adjusted for the number of comparisons, it is not told apart from {this.title(rows[0]['arm'])}"
+    return f"{sentence}."
+
+
 def _contrast(this: Comparison, row: Row) -> Contrast:
     said = ["named beforehand"] if row["primary"] else []
     said += ["embedding with features, stacked"] if row["readout"] == "stacked" else []
@@ -299,7 +342,7 @@ def _quarter(
         return ""
     return (
         f"With a quarter of the labels {this.title(default)} reaches {words.number(mine)}; {this.title(rival)} with all of "
-        f"them {words.number(its)} ({words.signed(mine - its)})."
+        f"them {words.number(its)}."
     )
 
 
@@ -331,7 +374,11 @@ def robustness(this: Comparison, score: str) -> ChartGroup | None:
         for a in arms
     ]
     table = ScoreTable("All figures", "", "Arm", tuple(columns), _rows(lines))
-    about = f"The probe was fitted on the records as they are; only the test records were changed. {this.scopes[this.head]}."
+    left = [f"{_leads(c['leads'])}: {', '.join(c['leads'])}" for c in there if c.get("leads")]
+    about = (
+        f"{this.scopes[this.head]}. The probe was fitted on the records as they are; only the test records were changed."
+        + (f" Leads that were left – {'; '.join(left)}." if left else "")
+    )
     return ChartGroup("On worse recordings", about, tuple(charts), table)
 
 
@@ -359,7 +406,7 @@ def retrieval(this: Comparison) -> ScoreTable | None:
         "records, the median over features (R² 1 = all, 0 = no better than their mean)."
     )
     columns = (
-        (f"Similar among {k}", "precision"),
+        (f"Similar of the {k} nearest", "share"),
         ("By chance", ""),
         ("Features from embedding", "median R²"),
     )
@@ -367,25 +414,28 @@ def retrieval(this: Comparison) -> ScoreTable | None:
 
 
 def cost(this: Comparison) -> Listing | None:
-    """What each arm's training took; None where nothing but untrained arms is there."""
+    """What each arm took; None where nothing but untrained arms is there."""
     rows: list[tuple[str, ...]] = []
     for arm in this.one_each():
         cells = [cell for cell in this.found["cells"] if cell["arm"] == arm]
-        if not cells or this.kinds.get(arm) == 2:
+        if not cells:
             continue
         mean = lambda name, own=cells: sum(c.get(name) or 0 for c in own) / len(own)  # noqa: E731
         seen = f"{mean('records'):,.0f}" if any(c.get("records") for c in cells) else words.MISSING
+        trained = (f"{mean('view_passes'):,.0f}", seen, words.duration(mean("train_seconds")))
+        if not any(cell["view_passes"] for cell in cells):
+            trained = ("none",) + 2 * (words.MISSING,)
         rows.append(
-            (this.title(arm), f"{mean('view_passes'):,.0f}", seen, words.duration(mean("train_seconds")), str(len(cells)),
-             words.duration(sum(c["seconds"] for c in cells)))
-        )  # fmt: skip
+            (this.title(arm), *trained, str(len(cells)), words.duration(sum(c["seconds"] for c in cells)))
+        )
     if not any(cell["view_passes"] for cell in this.found["cells"]):
         return None
     about = (
         "An encoder pass is one window through the encoder forwards, whatever the objective does with it: the budget that arms "
-        "are given alike. Times are of the machine it ran on, means over runs."
+        "are given alike. Records are those that the encoder could learn from, without validation and test. Times are of the machine "
+        "it ran on, means over runs; all computing is with embedding and readouts, but without measuring the features."
     )
-    columns = ("Arm", "Encoder passes a run", "Training records", "Training a run", "Runs", "All computing")
+    columns = ("Arm", "Encoder passes a run", "Records a run", "Training a run", "Runs", "All computing")
     return Listing("What it cost", about, columns, tuple(rows), numeric=(1, 2, 3, 4, 5))
 
 

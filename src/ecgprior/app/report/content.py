@@ -339,6 +339,8 @@ class Report:
         One sentence: what was compared and what came out, with interval.
     lead_in : str
         Two or three sentences under it: how it was measured.
+    caution : str
+        What the figures mean, where they are easily taken for something else: right under the headline.
     simulated : bool
         True = every ECG is simulated; the page says so before anything else.
     score : str
@@ -358,6 +360,8 @@ class Report:
     contrasts, readouts, efficiency, robustness, retrieval, cost : optional sections of a comparison of many arms, in this
         order, each where the result holds it
     census, heats, listings : optional sections of pages on a folder, in this order
+    curves_about : str
+        What is said over the training curves.
     examples_about : str
         What is said over the drawn ECGs, where it is not the usual.
     """
@@ -372,11 +376,13 @@ class Report:
     differences: tuple[Difference, ...] = ()
     labels: tuple[LabelScore, ...] = ()
     curves: tuple[CurveChart, ...] = ()
+    curves_about: str = ""
     sources: tuple[SourceRow, ...] = ()
     support: tuple[LabelRow, ...] = ()
     examples: tuple[Example, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    caution: str = ""
     provenance: tuple[tuple[str, str], ...] = ()
     appendix: tuple[tuple[str, str], ...] = ()
     census: Census | None = None

@@ -34,7 +34,9 @@ def training_curves(work: Path, arms: Iterable[str], titles: Mapping[str, str]) 
             title = f"{titles.get(arm, arm)}: training loss"
             charts.append(CurveChart(title, _what(runs), tuple(c for c in losses if c.points)))
     if looks := [curve for curve in looks if curve.points]:
-        charts.append(CurveChart("Validation", "macro AUROC on the validation part", tuple(looks)))
+        whose = {titles.get(curve.arm, curve.arm) for curve in looks}
+        title = f"{next(iter(whose))}: validation" if len(whose) == 1 else "Validation"
+        charts.append(CurveChart(title, "macro AUROC on the validation part", tuple(looks)))
     return tuple(charts)
 
 

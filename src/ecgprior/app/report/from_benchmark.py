@@ -12,7 +12,7 @@ from ...errors import CorpusError
 from ...evaluation.contrasts import ALL
 from ...evaluation.plan import REFERENCE
 from . import comparison, words
-from .content import Arm, Difference, Interval, LabelRow, LabelScore, Report, TaskRow
+from .content import Arm, Contrast, Difference, Interval, LabelRow, LabelScore, Report, TaskRow
 from .curves import training_curves
 from .held_out import HeldOut, held_out
 from .recordings import examples, label_rows, label_title, short_title, source_rows
@@ -20,6 +20,7 @@ from .recordings import examples, label_rows, label_title, short_title, source_r
 SCORE = "Macro AUROC"
 _METRICS = {"auroc": SCORE, "auprc": "AUPRC", "f_max": "F-max", "brier": "Brier", "ece": "Calibration error"}
 _FEW = 10
+_NO_RATE = 1e-9
 _SHOWN = ("probe", "head", "trees")  # every other readout has a table of its own
 _TITLES = {
     REFERENCE: "Random encoder",
@@ -29,6 +30,11 @@ _TITLES = {
     "physioclr": "PhysioCLR",
     "physio-regression": "Feature regression",
     "physioclr-regression": "PhysioCLR + regression",
+    "physioclr-pairs": "PhysioCLR, pairs alone",
+    "control-permuted": "PhysioCLR, permuted features",
+    "control-spectrum": "PhysioCLR, spectrum as features",
+    "control-rate-only": "PhysioCLR, heart rate alone",
+    "control-quality-only": "PhysioCLR, quality alone",
     "barlow-twins": "Barlow Twins",
     "clef": "CLEF",
     "cmsc": "CMSC",
@@ -84,23 +90,24 @@ def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = N
     if contrasts and named and head:
         default, rival = (head.scores[this.key(arm)] for arm in recipe["primary"])
         sentence = words.contrast_headline(
-            contrasts.default, named.against, (default, rival), named.value, named.p, "macro AUROC"
+            contrasts.default,
+            named.against,
+            (default, rival),
+            named.value,
+            comparison.above(this),
+            "macro AUROC",
         )
     vocabularies = [task["vocabulary"] for task in recipe["tasks"]]
     sources = source_rows(corpus)
-    curves = training_curves(Path(work or result / "work"), [a["name"] for a in recipe["arms"]], names)
+    learning = [arm["name"] for arm in recipe["arms"] if _learns(arm)]
+    curves = training_curves(Path(work or result / "work"), learning, names)
     simulated = {row.name for row in sources} == {"simulated"}
+    caution = next(iter(recipe.get("notes") or ()), "") if simulated else ""
     return Report(
         kicker=found["title"],
         headline=sentence,
-        lead_in=_lead_in(
-            head,
-            arms,
-            [recipe["primary"][0], recipe["primary"][1]] if named else [a.name for a in (star, control) if a],
-            recipe,
-            test,
-            bool(named),
-        ),
+        lead_in=_lead_in(this, test, named, [a.name for a in (star, control) if a]),
+        caution=caution,
         simulated=simulated,
         score=SCORE,
         arms=arms,
@@ -108,11 +115,16 @@ def report_of(result: str | Path, corpus: Corpus, *, work: str | Path | None = N
         differences=differences,
         labels=_labels(found["labels"], tasks, recipe, test),
         curves=curves,
+        curves_about=_curves_about(recipe),
         sources=sources,
         support=_support(label_rows(corpus, vocabularies), recipe),
         examples=examples(corpus, _wanted(recipe, corpus)),
         facts=_facts(found, recipe, corpus, test),
-        notes=_notes(found, manifest, corpus, recipe, test, simulated, bool(curves)),
+        notes=tuple(
+            note
+            for note in _notes(found, manifest, corpus, recipe, test, simulated, bool(curves))
+            if note != caution
+        ),
         provenance=_provenance(manifest, found, corpus),
         appendix=(("Recipe, resolved", json.dumps(recipe, indent=2, ensure_ascii=False)),),
         shown=comparison.shown_arms(this),
@@ -154,7 +166,7 @@ def _arms(summary: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> tu
         elif not arm["train"]:
             text, phrase = "never trained: the control", "a random encoder"
         elif arm["control"]:
-            text = "a control: no weight was trained" if arm["name"] == "random-normed" else "a control"
+            text = "a control" if _learns(arm) else "a control: no weight was trained"
             phrase = f"the control “{title}”"
         elif _supervised(arm):
             text, phrase = "trained on the labels of the training part", "supervised features"
@@ -169,6 +181,12 @@ def _arms(summary: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> tu
 
 def _supervised(arm: Mapping[str, Any]) -> bool:
     return arm["pretrain_values"].get("objective", {}).get("name") == "supervised"
+
+
+def _learns(arm: Mapping[str, Any]) -> bool:
+    """Whether training changes the arm's weights: a control may go through the motions at a learning rate of nothing."""
+    rate = arm["pretrain_values"].get("optimiser", {}).get("lr", 1.0)
+    return bool(arm["train"]) and not arm.get("features") and rate > _NO_RATE
 
 
 def _star(arms: Sequence[Arm], recipe: Mapping[str, Any]) -> Arm | None:
@@ -265,22 +283,32 @@ def _wanted(recipe: Mapping[str, Any], corpus: Corpus) -> list[tuple[str, str]]:
 
 
 def _lead_in(
-    head: TaskRow | None,
-    arms: Sequence[Arm],
-    told: Sequence[str],
-    recipe: Mapping[str, Any],
-    test: HeldOut,
-    named: bool,
-) -> str:
-    if head is None:
+    this: comparison.Comparison, test: HeldOut, named: Contrast | None, compared: Sequence[str]
+) -> str:  # fmt: skip
+    if not this.tasks:
         return ""
-    others = [f"{arm.title} {words.spread(head.scores[arm.name])}" for arm in arms if arm.name not in told]
-    beside = f" Beside them: {'; '.join(others)}." if others and len(arms) <= comparison.MOST_COLOURS else ""
-    before = "This comparison was named before anything was computed. " if named else ""
+    recipe, head = this.recipe, this.tasks[0]
+    told = [this.key(arm) for arm in recipe["primary"]] if named else compared
+    others = [
+        f"{arm.title} {words.spread(head.scores[arm.name])}" for arm in this.arms if arm.name not in told
+    ]
+    beside = f" Beside them: {'; '.join(others)}." if others else ""
+    if len(this.arms) > comparison.MOST_COLOURS:
+        beside = comparison.highest(this, told)
+    before = f"{words.gap_sentence(named.value, named.p)} " if named else ""
     mean = f"Means over {len(recipe['tasks'])} tasks, measured" if named and head.name == ALL else "Measured"
     return (
         f"{before}{mean} on {test.n_records:,} records of {test.n_patients:,} patients whom neither the encoder nor the "
         f"probe had seen ({_how(recipe)}); figures in brackets are 95 % intervals.{beside}"
+    )
+
+
+def _curves_about(recipe: Mapping[str, Any]) -> str:
+    trunk = recipe.get("trunk")
+    return (
+        "One line a run. Encoders whose weights were not trained have none. Losses of different objectives share no scale, "
+        "so each has its own chart."
+        + (" Of self-supervised arms it is the part after the common trunk." if trunk else "")
     )
 
 
@@ -323,9 +351,7 @@ def _notes(
             "Every ECG here is simulated. The figures show that the machinery works from end to end; "
             "they say nothing about how well anything would do on patients."
         )
-    used = [source for source, there in manifest.get("unlabelled", {}).items() if there]
-    also = f", and on all records of {', '.join(used)}, which have no part in any test" if used else ""
-    notes.append(f"Self-supervised encoders were trained on the training part of each split{also}.")
+    notes.append(_trained_on(manifest, recipe, corpus))
     n = len(recipe["seeds"])
     notes.append(
         f"Intervals come from {recipe['replicates']:,} draws of patients"
@@ -348,6 +374,26 @@ def _notes(
     if not curves:
         notes.append("Training curves are not shown: the runs' logs are not beside the results.")
     return (*notes, *found["notes"])
+
+
+def _trained_on(manifest: Mapping[str, Any], recipe: Mapping[str, Any], corpus: Corpus) -> str:
+    """What the self-supervised encoders learnt from."""
+    used = [source for source, there in manifest.get("unlabelled", {}).items() if there]
+    also = f", and on all records of {', '.join(used)}, which have no part in any test" if used else ""
+    trunk = recipe.get("trunk")
+    if not trunk:
+        return f"Self-supervised encoders were trained on the training part of each split{also}."
+    present = set(corpus.index["source"])
+    common = words.listed([source for source in trunk["sources"] if source in present])
+    if trunk["share"] >= 1:
+        return (
+            f"Self-supervised encoders were trained on {common} alone: no record of the tested sets, not even of their "
+            "training part, was in it."
+        )
+    return (
+        f"Self-supervised encoders spent {100 * trunk['share']:.0f} % of their steps on {common}, common to all splits and "
+        f"without a record of the tested sets, and the rest on the training part of each split{also}."
+    )
 
 
 def _provenance(

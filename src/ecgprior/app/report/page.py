@@ -9,11 +9,11 @@ from itertools import groupby
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..plots.charts import curve_chart, forest, label_bars, legend_mark
+from ..plots.charts import curve_chart, forest, label_marks, legend_mark
 from ..plots.comparison import contrast_chart, series_chart
 from ..plots.spread import spread_chart
 from . import words
-from .content import Arm, ChartGroup, Report, SeriesChart
+from .content import Arm, ChartGroup, CurveChart, Report, SeriesChart
 
 
 def render(report: Report) -> str:
@@ -42,8 +42,9 @@ def render(report: Report) -> str:
         coloured=coloured,
         contrasts=Markup(contrast_chart(report.contrasts)) if report.contrasts else "",
         drawn=lambda group: _drawn(group, coloured, report.arms),
-        bars=_bars(report, coloured),
-        curves=[(c, Markup(curve_chart(c, coloured))) for c in report.curves if c.curves],
+        by_label=_by_label(report, coloured),
+        undrawn=[arm.title for arm in report.arms if arm not in coloured],
+        curves=_curves(report, coloured),
         spread=Markup(spread_chart(report.census)) if report.census else "",
         metrics=_metric_names(report),
         by_task=[(task, list(rows)) for task, rows in groupby(report.differences, lambda d: d.task)],
@@ -65,12 +66,25 @@ def _drawn(
     return [(chart, Markup(svg)) for chart, svg in drawn]
 
 
-def _bars(report: Report, arms: Sequence[Arm]) -> list[tuple[str, Markup]]:
-    """One chart of label bars a task, in the order of the tasks."""
-    tasks = list(dict.fromkeys(label.task for label in report.labels))
+def _by_label(report: Report, arms: Sequence[Arm]) -> list[tuple[str, Markup]]:
+    """One chart of labels a task, in the order of the tasks; none without an arm."""
+    tasks = list(dict.fromkeys(label.task for label in report.labels)) if arms else []
     score = report.score.removeprefix("Macro ")  # of one label there is no mean
-    charts = [label_bars([s for s in report.labels if s.task == t], arms, score) for t in tasks]
+    charts = [
+        label_marks([s for s in report.labels if s.task == t], arms, score, beside=report.labels)
+        for t in tasks
+    ]
     return list(zip(tasks, map(Markup, charts)))
+
+
+def _curves(
+    report: Report, arms: Sequence[Arm]
+) -> tuple[list[tuple[CurveChart, Markup]], list[tuple[CurveChart, Markup]]]:
+    """Charts of training: those of the arms with a colour, and those of the others."""
+    names = {arm.name for arm in arms}
+    drawn = [(c, Markup(curve_chart(c, arms))) for c in report.curves if c.curves]
+    first = [pair for pair in drawn if any(curve.arm in names for curve in pair[0].curves)]
+    return first, [pair for pair in drawn if pair not in first]
 
 
 def _metric_names(report: Report) -> list[str]:

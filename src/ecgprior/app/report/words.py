@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .content import Arm, Difference, Interval
 
 MISSING = "–"
@@ -92,24 +94,45 @@ def headline(
 
 
 def contrast_headline(
-    default: str, rival: str, scores: tuple[Interval, Interval], gap: Interval, p: float | None, score: str
-) -> str:
-    """One sentence on the contrast that was named beforehand.
+    default: str, rival: str, scores: tuple[Interval, Interval], gap: Interval, above: Sequence[tuple[str, float]],
+    score: str,
+) -> str:  # fmt: skip
+    """One sentence on the contrast that was named beforehand, and on what does better than the default all the same.
 
-    >>> said = contrast_headline(
-    ...     "A", "B", (Interval(0.86), Interval(0.83)), Interval(0.03, 0.01, 0.05), 0.004, "macro AUROC")
-    >>> said[:54]
-    'A does better than B: macro AUROC 0.860 against 0.830,'
+    `above` holds (what, score), the best first.
+
+    >>> contrast_headline("A", "B", (Interval(0.86), Interval(0.83)), Interval(0.03, 0.01, 0.05), [("C", 0.9)], "AUROC")
+    'A does better than B (AUROC 0.860 against 0.830) and worse than C (0.900).'
     """
     said = {"better": "does better than", "worse": "does worse than"}.get(verdict(gap), "cannot be told from")
     mine, its = scores
-    interval = f"95 % interval {signed(gap.low)} to {signed(gap.high)}, " if gap.low is not None else ""
+    sentence = f"{default} {said} {rival} ({score} {number(mine.value)} against {number(its.value)})"
+    if above:
+        also = {"better": "worse than", "worse": "than"}.get(verdict(gap), "does worse than")
+        sentence += f" and {also} {listed([f'{what} ({number(value)})' for what, value in above])}"
+    return f"{sentence}."
+
+
+def gap_sentence(gap: Interval, p: float | None) -> str:
+    """The figures of the contrast that was named beforehand.
+
+    >>> gap_sentence(Interval(0.03, 0.01, 0.05), 0.004)
+    'Difference +0.030 (+0.010 to +0.050), p = 0.004, in a comparison named before anything was computed.'
+    """
     chance = p_value(p)
     sign = "" if chance.startswith("<") else "= "
     return (
-        f"{default} {said} {rival}: {score} {number(mine.value)} against {number(its.value)}, "
-        f"difference {signed(gap.value)} ({interval}p {sign}{chance})."
+        f"Difference {difference(gap)}, p {sign}{chance}, in a comparison named before anything was computed."
     )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def duration(seconds: float) -> str:
