@@ -8,6 +8,7 @@ import pytest
 
 from ecgprior.errors import ColumnMissing, CorpusError, RecipeError, SplitLeak
 from ecgprior.evaluation import benchmark as module
+from ecgprior.evaluation.arms import compute_cell
 from ecgprior.evaluation.benchmark import benchmark, open_setting
 from ecgprior.evaluation.cells import CellName, CellStore
 from ecgprior.evaluation.plan import BenchmarkRecipe
@@ -224,6 +225,17 @@ def test_a_leak_stops_the_cell_and_names_the_patient(finished, corpus, tmp_path)
     with pytest.raises(SplitLeak, match="alpha/p") as caught:
         benchmark(finished["values"], corpus, to)
     assert "in cell" in caught.value.__notes__[-1]
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_what_the_trunk_learns_from_must_not_be_tested_on(corpus, values, tmp_path, part):
+    recipe = BenchmarkRecipe.of(values(unlabelled_sources=[], trunk={"sources": ["gamma"], "share": 1.0}))
+    setting = open_setting(recipe, corpus, tmp_path / "to")
+    twin = next(r for r in setting.folds.parts(0)[part] if r.startswith("alpha"))
+    setting.__dict__["outside"] = [*setting.outside, twin]
+    with pytest.raises(SplitLeak, match=twin):
+        compute_cell(setting, CellName("simclr", 0, 0))
+    assert compute_cell(setting, CellName("random-init", 0, 0))["records"]["test"]  # it has no trunk
 
 
 def test_a_corpus_without_labels_is_refused(corpus, values, tmp_path):

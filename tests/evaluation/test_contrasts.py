@@ -114,6 +114,16 @@ def test_each_scope_is_a_family_without_the_primary_contrast():
         np.testing.assert_allclose(own["p_holm"], holm(own["p"].to_numpy()))
 
 
+def test_a_contrast_without_a_number_is_none_of_the_family():
+    nothing = np.full(1000, np.nan)
+    systems = {("default", "probe"): Made({0: normal(0.8, 1)}), ("rival", "probe"): Made({0: normal(0.7, 2)})}
+    systems |= {("other", "probe"): Made({0: normal(0.79, 3)}), ("empty", "probe"): Made({0: nothing})}
+    found = contrasts(("default", "rival"), systems).filter(pl.col("scope") == "all tasks", ~pl.col("primary"))
+    assert found["family"].to_list() == [1, 1]
+    other = found.filter(pl.col("against") == "other")
+    assert other["p_holm"].to_list() == other["p"].to_list()
+
+
 def test_only_seeds_in_common_count():
     better, worse = normal(0.9, 1), normal(0.5, 2)
     systems = {

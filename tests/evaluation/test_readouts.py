@@ -9,7 +9,7 @@ import pytest
 
 from ecgprior.corpus.tables import write_table
 from ecgprior.encoders._load import load
-from ecgprior.errors import ColumnMissing, RecipeError
+from ecgprior.errors import ColumnMissing, RecipeError, ShapeError
 from ecgprior.evaluation import arms as arms_module
 from ecgprior.evaluation import benchmark as benchmark_module
 from ecgprior.evaluation import embedded as embedded_module
@@ -285,6 +285,23 @@ def test_a_record_without_the_kept_leads_has_no_embedding(done, measured):
     assert np.isfinite(clean.x).all()
 
 
+def test_an_embedding_that_is_not_finite_is_named_and_old_files_are_not_taken_for_new_ones(
+    done, measured, tmp_path, monkeypatch
+):
+    model = load(next((done[0] / "work").glob("random-init-s0-f1-*")) / "checkpoint")
+    rows, few = np.arange(4), np.arange(2)
+    old = embed_cached(model, measured, rows, tmp_path)
+    monkeypatch.setattr(embedded_module, "write_json", lambda *_: pytest.fail("killed"))
+    with pytest.raises(pytest.fail.Exception, match="killed"):
+        embed_cached(model, measured, few, tmp_path)
+    monkeypatch.undo()
+    assert np.array_equal(embed_cached(model, measured, rows, tmp_path).x, old.x)
+    run = model._model.run
+    monkeypatch.setattr(model._model, "run", lambda *given: (run(*given)[0] * np.nan, None))
+    with pytest.raises(ShapeError, match="embedding of record 'alpha/r000': expected finite"):
+        embed_cached(model, measured, rows, tmp_path, name="other")
+
+
 def test_fine_tuning_moves_the_encoder_and_scores_are_of_the_kept_step(done, measured):
     folder = next((done[0] / "work").glob("simclr-s0-f1-*"))
     begin = load(folder / "run/checkpoint").encoder.state_dict()
@@ -362,11 +379,29 @@ def test_settings_of_fine_tuning_are_checked_with_the_recipe(values):
         ),
         ({"changed": [{"name": "a"}]}, "got none of them"),
         ({"draws": 0}, "draws"),
+        (
+            {"split": {"kind": "cv", "folds": 3, "only": [1, 1]}},
+            "'split.only': expected each once, got '1' twice",
+        ),
     ],
 )
 def test_refusals(values, changes, says):
     with pytest.raises(RecipeError, match=says):
         BenchmarkRecipe.of(values(**changes))
+
+
+def test_comparisons_that_no_table_could_hold_are_refused(values):
+    first, second = (arm | {"seeds": [seed]} for seed, arm in enumerate(values()["arms"]))
+    trees = {"name": "trees", "features": "trees"}
+    for changes, says in (
+        ({"arms": [first, trees], "against": "trees"}, "'against': expected an arm with a probe, got 'trees'"),
+        ({"arms": [first, trees], "primary": ["trees", first["name"]]}, "'primary': expected an arm with a probe"),
+        ({"arms": [first, second], "primary": [first["name"], second["name"]]}, "with a seed in common, got 'sup"),
+    ):
+        with pytest.raises(RecipeError, match=says):
+            BenchmarkRecipe.of(values(seeds=[0, 1], **changes))
+    kept = BenchmarkRecipe.of(values(seeds=[0, 1], arms=[first, trees], primary=[first["name"], "trees"]))
+    assert kept.primary == (first["name"], "trees")
 
 
 @pytest.mark.parametrize("change", [{"readouts": ["probe", "stacked"]}, {"retrieval": True}])

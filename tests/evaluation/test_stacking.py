@@ -141,3 +141,20 @@ def test_separable_labels_do_not_run_away():
     z = np.linspace(-3, 3, 50)[:, None, None] * np.ones((1, 1, 2))
     weights, intercepts = combine(z, (z[:, :, 0] > 0).astype(float))
     assert np.isfinite(weights).all() and weights.max() <= 10 and np.isfinite(intercepts).all()
+
+
+def test_what_the_other_folds_could_not_teach_takes_no_part():
+    """All positives of the first label are one patient's: the model that predicts them has seen none."""
+    x, f, y, patients = made()
+    y["train"][:, 0] = 0
+    y["train"][:8, 0], patients[:8] = 1, "one"
+    fold = inner_folds(y["train"], patients)
+    embedding, trees = embedding_logits(x, y, fold), tree_logits(f, y, fold, 0)
+    own = fold == fold[0]
+    for side in (embedding, trees):
+        assert np.isnan(side.train[own, 0]).all() and np.isfinite(side.train[~own, 0]).all()
+        assert np.isfinite(side.train[:, 1]).all()
+    probability, facts = stack(embedding, trees, y["train"])
+    alone = stack(*(SideLogits(s.train[:, 1:], s.test[:, 1:], s.facts) for s in (embedding, trees)), y["train"][:, 1:])
+    np.testing.assert_allclose(probability[:, 1], alone[0][:, 0], atol=1e-6)  # the first label says nothing to it
+    assert np.isfinite(probability).all() and facts["weights"][0] == pytest.approx(facts["weights"][1], abs=0.2)

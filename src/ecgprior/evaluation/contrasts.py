@@ -5,7 +5,8 @@ contrast before anything is computed (``primary = ["default", "rival"]``): its p
 exploratory: their p is adjusted by Holm's step-down rule over the contrasts of the same scope, which holds the chance of
 any false claim within that scope below the level, whatever the dependence between them.
 
-The replicates are those of :mod:`.results`: patients and seeds drawn with replacement, the same draws for every arm.
+The replicates are those of :mod:`.results`: patients and seeds drawn with replacement, the same draws for every arm. Over
+one seed an interval knows of patients only, and three seeds drawn from three vary less than seeds do: p is then too small.
 The two-sided p is twice the share of replicates on the far side of zero, which is below 0.05 when the 95 % percentile
 interval excludes zero. One is added to count and total, so that p is never 0: with R replicates nothing below
 2 / (1 + R) can be seen.

@@ -207,6 +207,7 @@ class BenchmarkRecipe(Part):
         once: dict[str, list[str]] = {
             "arms": names,
             "seeds": [str(s) for s in recipe.seeds],
+            "split.only": [str(k) for k in recipe.split.only],
             "readouts": list(recipe.readouts),
             "fractions": [f"{f:g}" for f in recipe.fractions],
             "changed": [change.name for change in recipe.changed],
@@ -230,6 +231,7 @@ class BenchmarkRecipe(Part):
         for arm in recipe.arms:
             if other := sorted(set(arm.seeds) - set(recipe.seeds)):
                 raise RecipeError(f"arm '{arm.name}': seed {other[0]} is not among the recipe's {list(recipe.seeds)}")
+        _comparable(recipe)
         if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:
             raise RecipeError(f"recipe key 'also_without': '{min(unknown)}' is not a task of this recipe")
         return recipe
@@ -238,6 +240,19 @@ class BenchmarkRecipe(Part):
     def read(cls, recipe: str | Path, overrides: list[str] | None = None) -> BenchmarkRecipe:
         """From a file, or the name of one in the package, with ``key=value`` on top."""
         return cls.of(read_recipe("benchmark", recipe, overrides))
+
+
+def _comparable(recipe: BenchmarkRecipe) -> None:
+    """Refuse comparisons that no table could hold: what is compared is a probe, over seeds in common."""
+    arms = {arm.name: arm for arm in recipe.arms}
+    for key, name in (("against", recipe.against), *(("primary", name) for name in (recipe.primary or ())[:1])):
+        if arms[name].features == "trees":
+            raise RecipeError(f"recipe key '{key}': expected an arm with a probe, got '{name}', which is read out by trees")
+    if recipe.primary is not None:
+        one, other = (arms[name].seeds or recipe.seeds for name in recipe.primary)
+        if not set(one) & set(other):
+            said = f"'{recipe.primary[0]}' with {list(one)} and '{recipe.primary[1]}' with {list(other)}"
+            raise RecipeError(f"recipe key 'primary': expected two arms with a seed in common, got {said}")
 
 
 @dataclass(frozen=True)

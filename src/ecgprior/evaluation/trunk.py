@@ -3,6 +3,10 @@
 An arm's steps are parted: most are spent once, on sources outside the tasks (simulated hearts, other people's
 recordings), the rest in each fold, on that fold's training patients. No fold's trunk can have seen a test record, and
 it is paid for once.
+
+What goes on is the encoder. Projector, decoder, a moving average of the encoder, prototypes, the space of measured
+features and the optimiser begin anew in each fold, as do schedules over steps: an arm that has much beside its encoder
+has less of its steps for it.
 """
 
 from __future__ import annotations
