@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ecgprior.errors import ColumnMissing, CorpusError, RecipeError, SplitLeak
+from ecgprior.errors import ColumnMissing, CorpusError, LeadMissing, RecipeError, SplitLeak
 from ecgprior.evaluation import benchmark as module
 from ecgprior.evaluation.arms import compute_cell
 from ecgprior.evaluation.benchmark import benchmark, open_setting
@@ -261,3 +261,10 @@ def test_an_arm_may_have_fewer_seeds_than_the_recipe(corpus, values, tmp_path):
     assert seeds == {"random-init": 2, "simclr": 1}
     with pytest.raises(RecipeError, match=r"arm 'simclr': seed 7 is not among the recipe's \[0, 1\]"):
         BenchmarkRecipe.of(values(seeds=[0, 1], arms=[{**arms[0], "seeds": [7]}]))
+
+
+def test_a_change_to_a_lead_that_nobody_has_is_refused_before_anything_runs(corpus, values, tmp_path):
+    made = BenchmarkRecipe.of(values(changed=[{"name": "odd", "leads": ["I", "Z9"]}]))
+    with pytest.raises(LeadMissing, match="lead 'Z9' of change 'odd' is not in the corpus"):
+        open_setting(made, corpus, tmp_path / "to")
+    assert not (tmp_path / "to").exists()

@@ -127,10 +127,14 @@ def open_setting(
     recipe: BenchmarkRecipe, corpus: Corpus, to: Path, *, work: str | Path | None = None, device: str | None = None
 ) -> Setting:
     """Check recipe, corpus and result folder against each other; makes ``folds.csv`` and ``manifest.json``."""
+    from ..training.needs import check_lead_names
+
     arms = resolve_arms(recipe)
     for task in recipe.tasks:  # every refusal comes before anything is written
         with where(f"task '{task.name}'"):
             task.matrix(corpus.index)
+    for change in recipe.changed:
+        check_lead_names(change.leads, corpus, f"change '{change.name}'")
     to.mkdir(parents=True, exist_ok=True)
     before = read_manifest(to)
     folds, notes = _folds(recipe, corpus.index, to, before)

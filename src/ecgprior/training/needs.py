@@ -50,7 +50,7 @@ def check_requires(objective: type[Objective], encoder: Encoder) -> None:
             )
 
 
-def check_lead_names(leads: tuple[str, ...], corpus: Corpus) -> None:
+def check_lead_names(leads: tuple[str, ...], corpus: Corpus, of: str = "the recipe's preprocessing") -> None:
     """Refuse a lead that is neither one of the twelve nor in the corpus; a standard one that is absent is masked.
 
     Raises
@@ -61,7 +61,7 @@ def check_lead_names(leads: tuple[str, ...], corpus: Corpus) -> None:
         if lead not in LEADS and lead not in corpus.leads:
             options = list(dict.fromkeys((*corpus.leads, *LEADS)))
             raise LeadMissing(
-                f"lead '{lead}' of the recipe's preprocessing is not in the corpus: expected one of "
+                f"lead '{lead}' of {of} is not in the corpus: expected one of "
                 f"{', '.join(options)}.{nearest(lead, options)}"
             )
 
