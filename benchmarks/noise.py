@@ -1,0 +1,150 @@
+"""Waves where there is no heart, and hearts taken for noise: the rule of ``physiology/hearts.py`` off and on.
+
+    python benchmarks/noise.py [DATA] [--n 525]
+
+1. ``--n`` made-up recordings of each kind, a third each with 1, 2 and 3–12 leads; 4–60 s; 250, 500 or 1,000 Hz; standard
+   deviation (of a loud burst, of the steps' heights) 0.05–1.5 mV. Every other one of several leads mixes half as many
+   sources, with a tenth of noise of its own. The thresholds were chosen on other recordings of these kinds.
+2. With DATA (``ludb``, ``ptb-xl`` … as published): how many recordings and single leads have beats, and lose all; of more
+   than a minute, parts of 10 s. The shipped weights have learnt LUDB; thresholds were chosen on all these sets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from ecgprior.corpus.catalog import open_source
+from ecgprior.physiology.decode import decode
+from ecgprior.physiology.network import shipped
+from ecgprior.physiology.rules import RULES
+from ecgprior.physiology.windows import probabilities, trace_of
+
+OFF = replace(RULES, heart_share=0.0)
+SETS = {"ludb": "ludb", "ptbxl": "ptb-xl", "cpsc2021": "cpsc2021-sample", "cinc2011": "cinc2011",
+        "cinc2021": "cinc2021-sample", "brugada": "brugada-huca"}  # fmt: skip
+Rng = np.random.Generator
+Kind = Callable[[Rng, int, int, float], np.ndarray]  # leads, samples, Hz -> (lead, sample)
+
+
+def shaped(rng: Rng, n_leads: int, n: int, fs: float, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    x = np.fft.irfft(np.fft.rfft(rng.standard_normal((n_leads, n))) * gain(np.fft.rfftfreq(n, 1 / fs)), n)
+    return x / x.std(axis=1, keepdims=True)
+
+
+def coloured(power: float) -> Kind:
+    return partial(shaped, gain=lambda f: np.maximum(f, 0.3) ** (-power / 2))
+
+
+def band(low: float, high: float) -> Kind:
+    return partial(shaped, gain=lambda f: ((f >= low) & (f <= high)).astype(float))
+
+
+def bursts(rng: Rng, n_leads: int, n: int, fs: float, gap_s: float, last_s: Sequence[float]) -> np.ndarray:
+    """Muscle, 20–150 Hz (as far as the rate goes): bursts of all leads at once, every other one with soft ends."""
+    loud, at = np.zeros(n), 0
+    while (at := at + int(rng.exponential(gap_s) * fs)) < n:
+        size = min(int(rng.uniform(last_s[0], last_s[1]) * fs), n - at)
+        shape = np.hanning(size + 2)[1:-1] if rng.random() < 0.5 else 1.0
+        loud[at : at + size] = shape * rng.uniform(0.4, 1.5)
+        at += size
+    return band(20.0, min(150.0, 0.45 * fs))(rng, n_leads, n, fs) * (loud + 0.05)
+
+
+def steps(rng: Rng, n_leads: int, n: int, fs: float) -> np.ndarray:
+    """About one a second, each decaying within 0.05–0.6 s."""
+    x = 0.03 * rng.standard_normal((n_leads, n))
+    for at in rng.integers(0, n, rng.poisson(n / fs)):
+        decay = np.exp(-np.arange(n - at) / (rng.uniform(0.05, 0.6) * fs))
+        x[:, at:] += rng.standard_normal((n_leads, 1)) * decay
+    return x
+
+
+KINDS: dict[str, Kind] = {"white": coloured(0), "pink": coloured(1), "brown": coloured(2)} | {
+    "bursts of muscle, 0.1–1.2 s": partial(bursts, gap_s=0.8, last_s=(0.1, 1.2)),
+    "short bursts, 0.05–0.2 s": partial(bursts, gap_s=0.4, last_s=(0.05, 0.2)),
+}
+BANDS = ((5, 20), (8, 30), (1, 15), (0.5, 8), (2, 5), (0.5, 40))
+KINDS |= {f"{low:g}–{high:g} Hz": band(low, high) for low, high in BANDS} | {"steps of an electrode": steps}
+HEAD = "| recordings with beats, off → on | 1 lead | 2 leads | 3–12 leads |\n|---|---|---|---|"
+REAL = "| set | with beats | lose all | leads with beats | lose all | … had ≥ 0.9 of them |\n|---|---|---|---|---|---|"
+
+
+def made_up(which: int, kind: Kind, number: int) -> tuple[np.ndarray, float]:
+    """One recording: (L, T) in mV, and its rate."""
+    rng = np.random.default_rng([12, which, number])
+    n_leads = (1, 2, int(rng.integers(3, 13)))[number % 3]
+    fs = float(rng.choice([250, 500, 1000]))
+    x = kind(rng, n_leads, round(np.exp(rng.uniform(np.log(4), np.log(60))) * fs), fs)
+    if n_leads > 1 and number // 3 % 2:
+        x = rng.standard_normal((n_leads, k := n_leads // 2)) @ x[:k] / np.sqrt(k) + 0.1 * x
+    return x * np.exp(rng.uniform(np.log(0.05), np.log(1.5))), fs
+
+
+def found(signal: np.ndarray, fs: float) -> list[tuple[int, int]]:
+    """Beats and lone P waves with the rule off (``heart_share`` 0 drops nothing) and on; the network runs once."""
+    trace = trace_of(np.ascontiguousarray(signal, np.float32), fs)
+    waves = probabilities(shipped(), [trace])[0]
+    known = {"fs": trace.fs, "lead_mask": trace.lead_mask, "missing": trace.missing}
+    both = [decode(waves, trace.signal, rules=rules, **known) for rules in (OFF, RULES)]
+    return [(len(each.global_), each.lone_p.shape[1]) for each in both]
+
+
+def noise(n: int) -> None:
+    print(f"{n} recordings of each kind, a third in each column\n\n{HEAD}")
+    total = np.zeros((2, 2), int)  # beats, any wave; off, on
+    for which, (name, kind) in enumerate(KINDS.items()):
+        waves = np.array([found(*made_up(which, kind, i)) for i in range(n)])  # (n, off or on, beats or P)
+        beats = waves[:, :, 0] > 0
+        total += [beats.sum(0), waves.any(2).sum(0)] if kind is not steps else 0
+        cells = [f"{off} → {on}" for off, on in (beats[i::3].sum(0) for i in range(3))]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    (off, on), (any_off, any_on) = total
+    print(f"\nWithout the steps, of {n * (len(KINDS) - 1)}: with beats {off} → {on}, "
+          f"with any wave {any_off} → {any_on}\n")  # fmt: skip
+
+
+def parts(source_name: str, folder: Path) -> Iterator[tuple[np.ndarray, float]]:
+    source = open_source(source_name, folder)
+    for row in source.rows():
+        if source_name == "cinc2011" and row.labels.get("cinc2011_quality") != ():
+            continue  # not acceptable
+        record = source.load(row.path)
+        size = round(10 * record.fs) if record.seconds > 60 else record.n_samples
+        for start in range(0, record.n_samples - size + 1, size):
+            yield record.signal[:, start : start + size], record.fs
+
+
+def real(data: Path) -> None:
+    print(REAL)
+    for name, folder in SETS.items():
+        counts = np.zeros(5, int)
+        for signal, fs in parts(name, data / folder):
+            (beats, _), (left, _) = found(signal, fs)
+            counts[:2] += beats > 0, beats > left == 0
+            for lead in signal:
+                (alone, _), (left, _) = found(lead[None], fs)
+                counts[2:] += alone > 0, alone > left == 0, alone > left == 0 and alone >= 0.9 * beats
+        print(f"| {name}{', learnt' * (name == 'ludb')} | " + " | ".join(map(str, counts)) + " |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("data", type=Path, nargs="?", help="also real recordings")
+    parser.add_argument("--n", type=int, default=525, help="recordings of each kind of noise")
+    options = parser.parse_args()
+    noise(options.n)
+    if options.data is not None:
+        real(options.data)
+
+
+if __name__ == "__main__":
+    main()
