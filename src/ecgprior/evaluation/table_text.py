@@ -62,7 +62,8 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
 def _primary(recipe: BenchmarkRecipe, found: Tables, row: Row) -> str:
     mine, its = (_score(found, row[arm], row["scope"]) for arm in ("arm", "against"))
     gap = _spread(row["difference"], row["low"], row["high"], "+.3f")
-    said = "higher" if row["low"] > 0 else "lower" if row["high"] < 0 else "not told apart"
+    low, high = round(row["low"], 3), round(row["high"], 3)  # as printed
+    said = "higher" if low > 0 else "lower" if high < 0 else "not told apart"
     return (
         f"**Named beforehand: {row['arm']} against {row['against']}, {row['scope']}: {mine} against {its}, difference {gap}, "
         f"p {_p(row['p'])} – {said}.**"

@@ -31,6 +31,8 @@ _TITLES = {
     "physio-regression": "Feature regression",
     "physioclr-regression": "PhysioCLR + regression",
     "physioclr-pairs": "PhysioCLR, pairs alone",
+    "simclr-whole": "SimCLR, whole records",
+    "feature-neighbours-whole": "Feature neighbours, whole records",
     "control-permuted": "PhysioCLR, permuted features",
     "control-spectrum": "PhysioCLR, spectrum as features",
     "control-rate-only": "PhysioCLR, heart rate alone",
@@ -299,7 +301,7 @@ def _lead_in(
     mean = f"Means over {len(recipe['tasks'])} tasks, measured" if named and head.name == ALL else "Measured"
     return (
         f"{before}{mean} on {test.n_records:,} records of {test.n_patients:,} patients whom neither the encoder nor the "
-        f"probe had seen ({_how(recipe)}); figures in brackets are 95 % intervals.{beside}"
+        f"probe had seen ({_how(recipe, _most_seeds(this.found))}); figures in brackets are 95 % intervals.{beside}"
     )
 
 
@@ -312,8 +314,13 @@ def _curves_about(recipe: Mapping[str, Any]) -> str:
     )
 
 
-def _how(recipe: Mapping[str, Any]) -> str:
-    split, n = recipe["split"], len(recipe["seeds"])
+def _most_seeds(found: Mapping[str, Any]) -> int:
+    """Seeds that are finished, of the arm that has most."""
+    return max(row["seeds"] for row in found["summary"])
+
+
+def _how(recipe: Mapping[str, Any], n: int) -> str:
+    split = recipe["split"]
     seeds = f"{n} seed{'s' if n > 1 else ''}"
     if split["kind"] != "cv":
         return f"one patient-wise split, {seeds}"
@@ -352,7 +359,7 @@ def _notes(
             "they say nothing about how well anything would do on patients."
         )
     notes.append(_trained_on(manifest, recipe, corpus))
-    n = len(recipe["seeds"])
+    n = _most_seeds(found) if found["summary"] else 0
     notes.append(
         f"Intervals come from {recipe['replicates']:,} draws of patients"
         + (f" and of the {n} seeds." if n > 1 else "; one seed only, so the luck of training is not in them.")
