@@ -70,7 +70,8 @@ def test_sources_that_the_corpus_does_not_hold_are_noted(done):
 
 def test_with_all_steps_in_the_trunk_the_folds_train_nothing(corpus, trunk_values, tmp_path):
     values = {**trunk_values, "trunk": {"sources": ["gamma"], "share": 1.0}, "arms": trunk_values["arms"][1:]}
-    benchmark(BenchmarkRecipe.of(values), corpus, tmp_path / "to")
+    result = benchmark(BenchmarkRecipe.of(values), corpus, tmp_path / "to")
+    assert set(result.tables.cells.filter(arm="simclr")["records"]) == {6}  # gamma's, and nothing of the folds
     assert not list((tmp_path / "to" / "work").glob("simclr-s0-f*/run"))
     cells = [json.loads((tmp_path / "to" / "cells" / f"simclr-s0-f{k}.json").read_text()) for k in range(3)]
     assert {cell["view_passes"] for cell in cells} == {6 * 2 * 2}

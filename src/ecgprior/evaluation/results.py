@@ -127,7 +127,9 @@ def _cell_row(setting: Setting, name: CellName, cell: dict[str, Any]) -> tuple[A
     other = cell["corpus"] != setting.corpus.digest
     total = round(sum(seconds.values()), 2)
     seen, parts = cell["test_seen_in_training"], cell.get("records", {})
-    records = sum(parts.get(part, 0) for part in ("train", "trunk")) if cell["view_passes"] else 0
+    whole = "trunk" in parts and setting.recipe.trunk is not None and setting.recipe.trunk.share == 1
+    learnt_from = ("trunk",) if whole else ("train", "trunk")
+    records = sum(parts.get(part, 0) for part in learnt_from) if cell["view_passes"] else 0
     return (name.arm, name.seed, name.fold, seconds["train"], total, cell["view_passes"], records, seen, other)
 
 
