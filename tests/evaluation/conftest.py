@@ -52,11 +52,12 @@ class MadeUp(Source):
 
 @pytest.fixture(scope="session")
 def make_corpus(tmp_path_factory):
-    """A function that prepares a corpus of its own: alpha (36), beta (30), gamma (6, unlabelled)."""
+    """A function that prepares a corpus of its own: alpha (36), beta (30), gamma (6, unlabelled), and what it is told."""
 
-    def make():
+    def make(*more):
         root = tmp_path_factory.mktemp("source")
         sources = [MadeUp(root, "alpha", 36, "v"), MadeUp(root, "beta", 30, "w"), MadeUp(root, "gamma", 6)]
+        sources += [MadeUp(root, *one) for one in more]
         with ThreadPoolExecutor(1) as executor:
             return prepare(
                 sources, tmp_path_factory.mktemp("c") / "corpus", fs=FS, seconds=1.5, executor=executor

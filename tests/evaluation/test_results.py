@@ -72,10 +72,27 @@ def test_seeds_are_averaged_and_widen_the_interval(setting, cells):
     assert wide["high"] - wide["low"] > narrow["high"] - narrow["low"]
 
 
-def test_an_arm_with_other_seeds_has_no_difference(setting, cells):
-    more = {**cells, **{CellName("simclr", 1, k): cells[CellName("simclr", 0, k)] for k in range(3)}}
-    assert row(tables(setting, more), "simclr")["difference"] is None
-    assert row(tables(setting, more), "supervised")["difference"] is not None
+def test_a_difference_is_over_the_seeds_that_both_have(setting, cells):
+    """The other seed changes the arm's own figure, not its difference from an arm that has one seed only."""
+    more = {**cells, **{CellName("simclr", 1, k): shuffled(cells[CellName("simclr", 0, k)], 1) for k in range(3)}}
+    one, two = row(tables(setting, cells), "simclr"), row(tables(setting, more), "simclr")
+    gap = ("difference", "difference_low", "difference_high", "difference_seeds")
+    assert (two["seeds"], two["difference_seeds"]) == (2, 1)
+    assert [two[key] for key in gap] == [one[key] for key in gap]
+    assert two["auroc"] != pytest.approx(one["auroc"])
+    both = {**more, **{CellName("random-init", 1, k): cells[CellName("random-init", 0, k)] for k in range(3)}}
+    found = row(tables(setting, both), "simclr")
+    base = row(tables(setting, both), "random-init")
+    assert found["difference_seeds"] == 2 and base["difference_seeds"] is None
+    assert found["difference"] == pytest.approx(found["auroc"] - base["auroc"])
+    assert found["difference"] != pytest.approx(two["difference"])
+
+
+def test_without_a_seed_in_common_there_is_no_difference(setting, cells):
+    other = {CellName("simclr", 1, n.fold) if n.arm == "simclr" else n: cell for n, cell in cells.items()}
+    found = tables(setting, other)
+    assert (row(found, "simclr")["difference"], row(found, "simclr")["difference_seeds"]) == (None, None)
+    assert row(found, "supervised")["difference_seeds"] == 1
 
 
 def test_a_fold_with_one_class_is_left_out_and_counted(setting, cells):

@@ -17,7 +17,7 @@ def made(arms=("random-init", "simclr"), readouts=READOUTS, **changes):
         first = (arm, readout) == ("random-init", "probe")
         gap = (None, None, None) if first else (0.1, -0.01, 0.2)
         rest = (None,) * 4 if scope == "all tasks" else (0.5, 0.6, 0.1, 0.05)
-        return (arm, readout, scope, value, value - 0.1, value + 0.1, *gap, *rest, 3, 5)
+        return (arm, readout, scope, value, value - 0.1, value + 0.1, *gap, *rest, 3, 5, None if first else 2)
 
     names = [
         "arm",
@@ -30,7 +30,7 @@ def made(arms=("random-init", "simclr"), readouts=READOUTS, **changes):
         "difference_low",
         "difference_high",
     ]
-    names += ["auprc", "f_max", "brier", "ece", "seeds", "folds"]
+    names += ["auprc", "f_max", "brier", "ece", "seeds", "folds", "difference_seeds"]
     systems = [
         (a, "trees") if a == "features" else (a, r)
         for a in arms
@@ -97,10 +97,10 @@ def test_each_table_has_its_own_readouts(recipe):
 
 def test_a_line_of_differences_for_each_system_but_the_reference(recipe):
     rows = tables_of(markdown(recipe, made(readouts=("probe",)), (), ""))[
-        "Difference from random-init, paired:"
+        "Difference from random-init, paired, over the seeds that both have:"
     ]
-    assert rows[0] == ["system", *SCOPES]
-    assert rows[2:] == [["simclr (linear probe)", *["+0.100 (-0.010 to +0.200)"] * 3]]
+    assert rows[0] == ["system", "seeds", *SCOPES]
+    assert rows[2:] == [["simclr (linear probe)", "2", *["+0.100 (-0.010 to +0.200)"] * 3]]
 
 
 def test_many_systems_lose_their_intervals_by_label_only(recipe):

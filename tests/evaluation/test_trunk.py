@@ -1,13 +1,15 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ecgprior.encoders._load import load
-from ecgprior.errors import CorpusError
-from ecgprior.evaluation.benchmark import benchmark
+from ecgprior.errors import CorpusError, RecipeError, describe
+from ecgprior.evaluation.benchmark import benchmark, open_setting
+from ecgprior.evaluation.cells import CellName
 from ecgprior.evaluation.plan import BenchmarkRecipe, TrunkPlan, resolve_arms
-from ecgprior.evaluation.trunk import has_trunk, trunk_records, two_parts
+from ecgprior.evaluation.trunk import has_trunk, trunk_of, trunk_records, two_parts
 from ecgprior.provenance import digest_json
 from ecgprior.training.plan import PretrainRecipe
 
@@ -95,3 +97,137 @@ def test_going_on_begins_where_the_trunk_ended(done, corpus):
     name = next(n for n, v in trunk.items() if v.ndim == 3)
     near, far = (float(np.abs((ended[name] - other[name]).numpy()).max()) for other in (trunk, fresh))
     assert 0 < near < far
+
+
+# Trunks that learn labels of their own.
+
+
+@pytest.fixture(scope="module")
+def labelled_corpus(make_corpus):
+    """Beside the tasks' alpha and beta: gamma (6, unlabelled) and delta (24, of which 23 are labelled in "u")."""
+    return make_corpus(("delta", 24, "u"))
+
+
+@pytest.fixture(scope="module")
+def told_values(values):
+    """The usual arms, and one whose trunk learns the labels of "u"."""
+    supervised, simclr = values()["arms"]
+    told = {**supervised, "name": "told", "trunk_labels": "u"}
+    trunk = {"sources": ["gamma", "delta"], "share": 0.5}
+    return values(unlabelled_sources=[], trunk=trunk, arms=[supervised, simclr, told])
+
+
+@pytest.fixture(scope="module")
+def told(labelled_corpus, told_values, tmp_path_factory):
+    to = tmp_path_factory.mktemp("told") / "result"
+    return to, benchmark(BenchmarkRecipe.of(told_values), labelled_corpus, to)
+
+
+def cell_of(to, name):
+    return json.loads((to / "cells" / f"{name}.json").read_text())
+
+
+def test_such_a_trunk_learns_its_own_labels_on_the_records_that_have_them(told, labelled_corpus):
+    to, _ = told
+    folder = next((to / "work").glob("trunk-told-*")) / "run"
+    trunk = load(folder / "checkpoint")
+    assert trunk.labels == ("fast", "slow") and len(trunk.fingerprints) == 23
+    identity = json.loads((folder / "run.json").read_text())["identity"]
+    assert identity["labels"][0] == ["fast", "slow"] and identity["recipe"]["steps"] == 1
+    assert cell_of(to, "told-s0-f0")["records"]["trunk"] == 23
+    assert cell_of(to, "simclr-s0-f0")["records"]["trunk"] == 30
+    assert "trunk" not in cell_of(to, "supervised-s0-f0")["records"]
+
+
+def test_it_goes_on_with_the_tasks_labels_from_that_encoder(told):
+    to, _ = told
+    trunk = load(next((to / "work").glob("trunk-told-*")) / "run" / "checkpoint")
+    run = next((to / "work").glob("told-s0-f0*/run"))
+    identity = json.loads((run / "run.json").read_text())["identity"]
+    assert identity["init"] == digest_json(trunk.config["files"])
+    asked = ("first/slow", "first/fast", "second/any")
+    assert load(run / "checkpoint").labels == asked == tuple(identity["labels"][0])
+    cell = cell_of(to, "told-s0-f0")
+    assert cell["view_passes"] == 8 + 8 == cell_of(to, "supervised-s0-f0")["view_passes"]  # the same budget
+    assert set(cell["tasks"]["first"]["readouts"]) == {"probe", "head"}
+
+
+def test_its_labels_are_part_of_the_key(labelled_corpus, told_values, tmp_path):
+    setting = open_setting(BenchmarkRecipe.of(told_values), labelled_corpus, tmp_path / "to")
+    name = CellName("told", 0, 0)
+    arm = setting.arm(name)
+    before = setting.weights_key(name)
+    trunk = setting.trunk(arm)
+    other = trunk.labels.copy()
+    other[trunk.rows[0], 0] = 1 - other[trunk.rows[0], 0]
+    setting._trunks["u"] = replace(trunk, labels=other)
+    after = setting.weights_key(name)
+    assert {part for part in before if before[part] != after[part]} == {"trunk"}
+
+
+def test_keys_of_other_arms_are_made_as_ever(labelled_corpus, told_values, tmp_path):
+    setting = open_setting(BenchmarkRecipe.of(told_values), labelled_corpus, tmp_path / "to")
+    simclr = next(arm for arm in setting.arms if arm.name == "simclr")
+    index = labelled_corpus.index
+    outside = sorted(index.filter(index["source"].is_in(["gamma", "delta"]))["record"])
+    key = setting.key(CellName("simclr", 0, 1))
+    assert key["trunk"] == digest_json([setting.recipe.trunk.model_dump(mode="json"), outside])
+    assert key["arm"] == digest_json({"name": "simclr", "train": True, "pretrain": simclr.values})
+    told, same = (next(arm for arm in setting.arms if arm.name == name) for name in ("told", "supervised"))
+    assert told.values == same.values
+    assert told.digest != digest_json({"name": "told", "train": True, "pretrain": told.values})
+
+
+def test_without_a_continuation_it_has_no_head_for_the_tasks(labelled_corpus, told_values, tmp_path):
+    trunk = {**told_values["trunk"], "share": 1.0}
+    values = {**told_values, "trunk": trunk, "arms": told_values["arms"][2:], "split": {"kind": "cv", "folds": 3, "only": [0]}}
+    benchmark(BenchmarkRecipe.of(values), labelled_corpus, tmp_path / "to")
+    assert set(cell_of(tmp_path / "to", "told-s0-f0")["tasks"]["first"]["readouts"]) == {"probe"}
+    untrained = BenchmarkRecipe.of(values).arms[0]
+    assert (untrained.name, untrained.train, untrained.trunk_labels) == ("random-init", False, "")
+
+
+def test_tables_and_notes_mark_an_arm_that_is_told_more(told):
+    to, result = told
+    text = (to / "results.md").read_text()
+    assert "| told ‡ (linear probe) |" in text and "| told (linear probe) |" not in text
+    assert "| supervised (linear probe) |" in text and "| told ‡ | 3 |" in text
+    assert "‡ Told more than the others: its trunk learns the labels u.\n" in text
+    (note,) = (note for note in result.notes if "told ‡" in note)
+    assert "learnt the labels 'u' of 23 records of delta." in note
+    assert "told" in result.tables.summary["arm"].to_list()  # data keep the name
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"trunk": None}, "arm 'told': trunk_labels need a section \\[trunk\\]"),
+        ({"pretrain": "simclr"}, "arm 'told': trunk_labels are of an arm that learns from labels, objective 'simclr'"),
+        ({"train": False}, "arm 'told': trunk_labels are of an arm whose encoder is trained"),
+        ({"pretrain": "", "features": "linear"}, "arm 'told': trunk_labels are of an arm whose encoder is trained"),
+    ],
+)
+def test_trunk_labels_that_nobody_would_learn_are_refused(told_values, changes, says):
+    told = {**told_values["arms"][2], **{k: v for k, v in changes.items() if k != "trunk"}}
+    values = {**told_values, "trunk": changes.get("trunk", told_values["trunk"]), "arms": [*told_values["arms"][:2], told]}
+    with pytest.raises(RecipeError, match=says):
+        resolve_arms(BenchmarkRecipe.of(values))
+
+
+def test_a_vocabulary_that_the_trunk_does_not_have_is_refused_before_anything_is_computed(
+    labelled_corpus, told_values, tmp_path
+):
+    told = {**told_values["arms"][2], "trunk_labels": "v"}  # the tasks', not the trunk's
+    with pytest.raises(CorpusError, match="labelled, got 'v'; they are in: u") as caught:
+        open_setting(BenchmarkRecipe.of({**told_values, "arms": [told]}), labelled_corpus, tmp_path / "to")
+    assert "in arm 'told'" in describe(caught.value)
+
+
+def test_a_label_of_one_class_is_not_learnt(labelled_corpus):
+    index = labelled_corpus.index
+    slow = [r for r, codes in zip(index["record"], index["labels.u"]) if codes is not None and "slow" in codes]
+    found = trunk_of(labelled_corpus, slow, "u")
+    assert found.names == ("fast",) and found.records == sorted(slow)
+    codes_of = dict(zip(index["record"], index["labels.u"]))
+    with pytest.raises(CorpusError, match="expected a label of 'u' with both classes, got slow"):
+        trunk_of(labelled_corpus, [r for r in slow if "fast" not in codes_of[r]], "u")

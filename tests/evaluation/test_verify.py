@@ -133,3 +133,14 @@ def test_not_a_benchmark(tmp_path, corpus):
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(CorpusError, match="expected JSON"):
         verify(tmp_path, corpus)
+
+
+def test_a_result_that_is_older_than_a_column_is_not_called_changed(place):
+    def older(results):
+        for row in results["summary"]:
+            del row["difference_seeds"]
+
+    change(place / "result/results.json", older)
+    assert check(place) == []
+    change(place / "result/results.json", lambda results: results["summary"][0].update(difference_seeds=7))
+    assert any("difference_seeds of random-init" in fault for fault in check(place))

@@ -22,7 +22,7 @@ from .folds import PARTS, Folds
 from .plan import BenchmarkRecipe, ResolvedArm
 from .probe import count_seen, labelled_rows
 from .readouts import Given, asked, needs_features, read_retrieval, read_task
-from .trunk import has_trunk, train_trunk, trunk_records, two_parts
+from .trunk import Trunk, has_trunk, train_trunk, trunk_of, trunk_records, two_parts
 
 if TYPE_CHECKING:
     from ..corpus.shards import Corpus
@@ -55,6 +55,7 @@ class Setting:
     work: Path
     device: str | None = None
     _stores: dict[str, WindowStore] = field(default_factory=dict)
+    _trunks: dict[str, Trunk] = field(default_factory=dict)
 
     @cached_property
     def truth(self) -> dict[str, tuple[tuple[str, ...], NDArray[np.float32]]]:
@@ -88,6 +89,22 @@ class Setting:
         plan = self.recipe.trunk
         return [] if plan is None else trunk_records(plan, self.corpus, set(self.folds.table["source"]))
 
+    def trunk(self, arm: ResolvedArm) -> Trunk:
+        """What the arm's trunk is trained on; without records where it has none.
+
+        Raises
+        ------
+        CorpusError
+            The corpus does not hold it; with the arm's name as a note.
+        """
+        if not has_trunk(self.recipe.trunk, arm):
+            return Trunk([], np.zeros(0, np.int64))
+        vocabulary = arm.arm.trunk_labels
+        if vocabulary not in self._trunks:
+            with where(f"arm '{arm.name}'"):
+                self._trunks[vocabulary] = trunk_of(self.corpus, self.outside, vocabulary)
+        return self._trunks[vocabulary]
+
     @cached_property
     def labelled(self) -> NDArray[np.int64]:
         """Rows of the records in folds that have a label of some task, rising."""
@@ -109,7 +126,9 @@ class Setting:
         arm, plan = self.arm(name), self.recipe.trunk
         measured = {"features": self._features_digest()} if arm.arm.features else learnt_tables(arm, self.corpus)
         if plan is not None and has_trunk(plan, arm):
-            measured["trunk"] = digest_json([plan.model_dump(mode="json"), sorted(self.outside)])
+            trunk = self.trunk(arm)
+            more = [] if trunk.labels is None else [trunk.digest]
+            measured["trunk"] = digest_json([plan.model_dump(mode="json"), sorted(trunk.records), *more])
         return {
             "arm": arm.digest,
             "tasks": digest_json(tasks),
@@ -164,7 +183,7 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
     with where(f"cell '{name}'"):
         corpus, parts = setting.corpus, setting.folds.parts(name.fold)
         parts["train"] = sorted({*parts["train"], *setting.unlabelled})
-        trunk = setting.outside if has_trunk(setting.recipe.trunk, setting.arm(name)) else []
+        trunk = setting.trunk(setting.arm(name)).records
         check_leaks({**parts, "train": sorted({*parts["train"], *trunk})}, corpus)
         for task, (_, y) in setting.truth.items():
             for part in PARTS:
@@ -189,7 +208,7 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
             "key": setting.key(name),
             "corpus": corpus.digest,
             "code": {"ecgprior": version(), "sha256": code_digest()},
-            "records": {part: len(records) for part, records in parts.items()} | _in_trunk(setting, name),
+            "records": {part: len(records) for part, records in parts.items()} | ({"trunk": len(trunk)} if trunk else {}),
             "view_passes": cost.view_passes,
             "test_seen_in_training": cost.seen,
             "seconds": cost.seconds,
@@ -224,7 +243,8 @@ def _read_in(
     }
     cost = _Cost(views, count_seen(model, corpus, tested))
     cost.seconds |= {"train": round(trained - started, 2), "embed": round(time.perf_counter() - trained, 2)}
-    given = Given(clean.rows, clean.x, clean.chance, model.labels, changed)
+    own = model.labels == setting.joined[0]  # a trunk that took all steps has a head for other labels
+    given = Given(clean.rows, clean.x, clean.chance if own else None, model.labels, changed)
     if "finetune" in recipe.readouts:
         before = time.perf_counter()
         tuned, test = _finetuned(setting, name, model, parts, tested, work, progress)
@@ -279,7 +299,7 @@ def _encoder(
         return load(path, _device(setting)), 0
     from ..training.fit import fit
 
-    labels = _labels(setting, recipe.objective["name"])
+    labels = setting.joined if arm.learns_labels else None
     train = parts["train"]
     if labels is not None:  # a record without any label says nothing to it
         known: NDArray[np.bool_] = np.asarray(~np.isnan(labels[1]).all(axis=1))
@@ -288,7 +308,8 @@ def _encoder(
     if setting.recipe.trunk is not None and has_trunk(setting.recipe.trunk, arm):
         first, then = two_parts(setting.recipe.trunk, recipe)
         store = setting.store(arm, progress)
-        begin = train_trunk(arm, first, setting.corpus, setting.outside, setting.work, store, setting.device, progress)
+        trunk = setting.trunk(arm)
+        begin = train_trunk(arm, first, setting.corpus, trunk, setting.work, store, setting.device, progress)
         if then is None:
             return _passes(load(begin, _device(setting)))
         recipe = then
@@ -312,18 +333,6 @@ def _encoder(
 
 def _passes(model: Checkpoint) -> tuple[Checkpoint, int]:
     return model, int(model.config["metrics"].get("view_passes", 0))
-
-
-def _labels(setting: Setting, objective: str) -> tuple[tuple[str, ...], NDArray[np.float32]] | None:
-    from .. import lookup
-    from ..objectives.base import Objective
-
-    kind: Any = lookup.method("objectives", objective, Objective)
-    return setting.joined if "labels" in kind.needs else None
-
-
-def _in_trunk(setting: Setting, name: CellName) -> dict[str, int]:
-    return {"trunk": len(setting.outside)} if has_trunk(setting.recipe.trunk, setting.arm(name)) else {}
 
 
 def _device(setting: Setting) -> str:

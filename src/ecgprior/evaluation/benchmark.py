@@ -26,10 +26,10 @@ from ..recipe import to_plain
 from .arms import Setting, compute_cell
 from .cells import CellName, CellStore
 from .folds import Folds, check_folds, make_folds
-from .plan import BenchmarkRecipe, flat, resolve_arms
+from .plan import BenchmarkRecipe, ResolvedArm, flat, resolve_arms
 from .readouts import needs_features
 from .results import Tables, tables
-from .table_text import markdown
+from .table_text import SIMULATOR, TOLD, markdown
 
 if TYPE_CHECKING:
     from ..corpus.shards import Corpus
@@ -143,6 +143,9 @@ def open_setting(
     setting = Setting(recipe, arms, corpus, folds, folder, device)
     if any(needs_features(recipe, arm) for arm in arms):
         _ = setting.measured  # refused now, not after hours
+    for arm in arms:
+        if arm.arm.trunk_labels:
+            _ = setting.trunk(arm)  # likewise
     plain = to_plain(recipe) | {"arms": [{**to_plain(a.arm), "pretrain_values": a.values} for a in arms]}
     present = set(corpus.index["source"])
     manifest = {
@@ -351,6 +354,7 @@ def _notes(setting: Setting, found: Tables, manifest: dict[str, Any], finished: 
         present = set(setting.corpus.index["source"])
         if absent := [source for source in setting.recipe.trunk.sources if source not in present]:
             notes.append(f"Sources of the trunk that the corpus does not hold: {', '.join(absent)}.")
+    notes += [_told(setting, arm) for arm in setting.arms if arm.arm.trunk_labels]
     family, floor = found.contrasts["family"].max(), 2 / (1 + setting.recipe.replicates)
     if isinstance(family, int) and family * floor > 1 - setting.recipe.level:
         notes.append(
@@ -362,6 +366,17 @@ def _notes(setting: Setting, found: Tables, manifest: dict[str, Any], finished: 
         each = ", ".join(f"{r['task']}/{r['label']} ({r['folds_left_out']})" for r in left.iter_rows(named=True))
         notes.append(f"Test folds left out because the label has one class there: {each}.")
     return notes
+
+
+def _told(setting: Setting, arm: ResolvedArm) -> str:
+    """What an arm is told that others are not."""
+    trunk = setting.trunk(arm)
+    sources = sorted(set(setting.corpus.index["source"].gather(trunk.rows)))
+    return (
+        f"{arm.name} {TOLD}: before the tasks' labels it learnt the labels '{arm.arm.trunk_labels}' of "
+        f"{len(trunk.records):,} records of {', '.join(sources)}"
+        f"{SIMULATOR if arm.arm.trunk_labels == 'simulated' else ''}. Self-supervised arms see those records without labels."
+    )
 
 
 def plain_rows(table: pl.DataFrame) -> list[dict[str, Any]]:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from .. import lookup
 from ..errors import RecipeError, where
+from ..objectives.base import Objective
 from ..provenance import digest_json
 from ..recipe import Part, read_recipe
 from ..training.plan import PretrainRecipe
@@ -42,6 +44,10 @@ class Arm(Part):
         Of the recipe's, those that are computed; empty = all. One is enough for an arm that lost clearly in a screening.
     features : "linear", "trees" or None
         No encoder: the corpus' measured features, read out by a linear probe or by gradient-boosted trees.
+    trunk_labels : str
+        Of an arm that learns from labels: the vocabulary that its trunk learns, on those records of the trunk's sources
+        that are labelled in it; ``simulated`` is the simulator's truth. With a new head its encoder then goes on with the
+        tasks' labels. Empty = such an arm has no trunk. Tables mark it: it is told what other arms are not.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -51,6 +57,7 @@ class Arm(Part):
     control: bool = False
     seeds: tuple[int, ...] = ()
     features: FeatureReadout | None = None
+    trunk_labels: str = ""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Arm:
@@ -59,6 +66,8 @@ class Arm(Part):
             raise ValueError(f"arm '{self.name}': expected pretrain or features, got {got}")
         if self.features is not None and (self.set or not self.train):
             raise ValueError(f"arm '{self.name}': set and train are of arms with an encoder, this one has features")
+        if self.trunk_labels and (self.features is not None or not self.train):
+            raise ValueError(f"arm '{self.name}': trunk_labels are of an arm whose encoder is trained")
         return self
 
 
@@ -104,7 +113,7 @@ class SplitPlan(Part):
 class TrunkPlan(Part):
     """Pre-training in two parts: a trunk that all folds share, and a continuation in each.
 
-    Arms that learn from labels, and untrained ones, have no trunk.
+    Untrained arms have no trunk, nor have arms that learn from labels, unless they say which labels it learns.
 
     Attributes
     ----------
@@ -202,7 +211,9 @@ class BenchmarkRecipe(Part):
             encoders = [arm for arm in recipe.arms if arm.features is None]
             if not encoders:
                 raise RecipeError("recipe key 'arms': expected at least one with pretrain, got features only")
-            first = encoders[0].model_copy(update={"name": REFERENCE, "train": False, "seeds": ()})
+            first = encoders[0].model_copy(
+                update={"name": REFERENCE, "train": False, "seeds": (), "trunk_labels": ""}
+            )
             recipe = recipe.model_copy(update={"arms": (first, *recipe.arms)})
         once: dict[str, list[str]] = {
             "arms": names,
@@ -231,6 +242,8 @@ class BenchmarkRecipe(Part):
         for arm in recipe.arms:
             if other := sorted(set(arm.seeds) - set(recipe.seeds)):
                 raise RecipeError(f"arm '{arm.name}': seed {other[0]} is not among the recipe's {list(recipe.seeds)}")
+            if arm.trunk_labels and recipe.trunk is None:
+                raise RecipeError(f"arm '{arm.name}': trunk_labels need a section [trunk], this recipe has none")
         _comparable(recipe)
         if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:
             raise RecipeError(f"recipe key 'also_without': '{min(unknown)}' is not a task of this recipe")
@@ -285,7 +298,16 @@ class ResolvedArm:
         """SHA-256 of everything about the arm that its results depend on."""
         if self.arm.features is not None:
             return digest_json({"name": self.name, "features": self.arm.features, "settings": self.values})
-        return digest_json({"name": self.name, "train": self.arm.train, "pretrain": self.values})
+        more = {"trunk_labels": self.arm.trunk_labels} if self.arm.trunk_labels else {}
+        return digest_json({"name": self.name, "train": self.arm.train, "pretrain": self.values, **more})
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether its objective is taught labels."""
+        if self.arm.features is not None:
+            return False
+        kind: Any = lookup.method("objectives", self.recipe(0).objective["name"], Objective)
+        return "labels" in kind.needs
 
 
 def resolve_arms(recipe: BenchmarkRecipe) -> tuple[ResolvedArm, ...]:
@@ -306,6 +328,11 @@ def resolve_arms(recipe: BenchmarkRecipe) -> tuple[ResolvedArm, ...]:
         values.pop("seed", None)
         resolved = ResolvedArm(arm, values)
         checked = resolved.recipe(0)
+        if arm.trunk_labels and not resolved.learns_labels:
+            raise RecipeError(
+                f"arm '{arm.name}': trunk_labels are of an arm that learns from labels, "
+                f"objective '{checked.objective['name']}' does not"
+            )
         if "finetune" in recipe.readouts:
             with where("section 'finetune'"):
                 recipe.finetune.over(checked)

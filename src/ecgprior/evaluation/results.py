@@ -36,8 +36,9 @@ class Tables:
     ----------
     summary : polars.DataFrame
         One row a system and scope: arm, readout (see :mod:`.readouts`; of those with scores), scope (a task, ``all tasks`` or ``without
-        <task>``), auroc, low, high, difference, difference_low, difference_high (against the probe of the recipe's ``against``;
-        null for itself), auprc, f_max, brier, ece (tasks only), seeds, folds.
+        <task>``), auroc, low, high, difference, difference_low, difference_high (against the probe of the recipe's ``against``,
+        over the seeds that both have; null for itself and without a seed in common), auprc, f_max, brier, ece (tasks only),
+        seeds, folds, difference_seeds (how many both have; null without a difference).
     labels : polars.DataFrame
         One row a system and label: arm, readout, task, label, n, positives, auroc, low, high, auprc, f1_max,
         brier, ece, folds_left_out (test folds in which the label has one class).
@@ -93,7 +94,7 @@ _SUMMARY = {"arm": pl.String, "readout": pl.String, "scope": pl.String} | {
     name: pl.Float64
     for name in ("auroc", "low", "high", "difference", "difference_low", "difference_high")
     + ("auprc", "f_max", "brier", "ece")
-} | {"seeds": pl.Int64, "folds": pl.Int64}  # fmt: skip
+} | {"seeds": pl.Int64, "folds": pl.Int64, "difference_seeds": pl.Int64}  # fmt: skip
 _LABELS = dict.fromkeys(("arm", "readout", "task", "label"), pl.String) | {
     "n": pl.Int64, "positives": pl.Int64, "auroc": pl.Float64, "low": pl.Float64, "high": pl.Float64,
     "auprc": pl.Float64, "f1_max": pl.Float64, "brier": pl.Float64, "ece": pl.Float64, "folds_left_out": pl.Int64,
@@ -209,18 +210,18 @@ class _System:
         return scopes_of(tasks, self.setting.recipe.also_without)
 
     def summary(self, base: _System | None) -> list[tuple[Any, ...]]:
-        reference = base.scopes() if base is not None and base is not self else {}
-        comparable = base is not None and base.seeds == self.seeds
+        common = [] if base is None or base is self else [seed for seed in self.seeds if seed in base.seeds]
+        mine, its = (one.scopes(common) if one is not None and common else {} for one in (self, base))
         rows = []
         for scope, values in self.scopes().items():
             found = self._interval(values)
-            gap = self._interval(values - reference[scope]) if reference and comparable else None
+            gap = self._interval(mine[scope] - its[scope]) if common else None
             difference = (gap.value, gap.low, gap.high) if gap else (None, None, None)
             other = self.other.get(scope, {})
             means = [float(nanmean(other[c].reshape(-1, 1))[0]) if other else None for c in ("auprc", "f_max", "brier", "ece")]
             n_folds = len(self.setting.recipe.split.tests)
             row = (self.arm, self.readout, scope, found.value, found.low, found.high, *difference, *means)
-            rows.append((*row, len(self.seeds), n_folds))
+            rows.append((*row, len(self.seeds), n_folds, len(common) or None))
         return rows
 
     def labels(self) -> list[tuple[Any, ...]]:

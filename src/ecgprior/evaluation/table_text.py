@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,9 @@ _READOUTS = {
     "finetune": "fine-tuned",
     "stacked": "with features",
 }
+TOLD = "‡"
+"""Marks an arm that is told what others are not: labels of the trunk's sources."""
+SIMULATOR = " – the simulator's truth"
 _FEW = 6
 """Systems beside which a table of labels has room for intervals."""
 
@@ -34,6 +38,7 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
 
     `cells` says how many are finished.
     """
+    found = _marked(recipe, found)
     own = [found.contrasts.row(0, named=True)] if found.contrasts["primary"].any() else []
     lines = [f"# {recipe.title}", ""]
     lines += [line for row in own for line in (_primary(recipe, found, row), "")]
@@ -44,7 +49,8 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
         *_systems_table(found),
         "",
     ]
-    lines += [f"Difference from {recipe.against}, paired:", "", *_differences(found)]
+    lines += [line for said in _told(recipe) for line in (said, "")]
+    lines += [f"Difference from {recipe.against}, paired, over the seeds that both have:", "", *_differences(found)]
     sections = (
         _contrasts(recipe, found),
         _efficiency(recipe, found),
@@ -57,6 +63,28 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
     if rest := [note for note in notes if note not in recipe.notes[:1]]:
         lines += ["", "Notes", "", *(f"- {note}" for note in rest)]
     return "\n".join(lines) + "\n"
+
+
+def _marked(recipe: BenchmarkRecipe, found: Tables) -> Tables:
+    """The tables with a mark at the names of arms that learn other labels first."""
+    names = {arm.name: f"{arm.name} {TOLD}" for arm in recipe.arms if arm.trunk_labels}
+    if not names:
+        return found
+    marked = {
+        field.name: table.with_columns(pl.col("^(arm|against)$").replace(names))
+        for field in fields(found)
+        if "arm" in (table := getattr(found, field.name)).columns
+    }
+    return replace(found, **marked)
+
+
+def _told(recipe: BenchmarkRecipe) -> list[str]:
+    """What the mark says; nothing where no arm has it."""
+    told = list(dict.fromkeys(arm.trunk_labels for arm in recipe.arms if arm.trunk_labels))
+    if not told:
+        return []
+    labels = ", ".join(f"{name}{SIMULATOR if name == 'simulated' else ''}" for name in told)
+    return [f"{TOLD} Told more than the others: its trunk learns the labels {labels}."]
 
 
 def _primary(recipe: BenchmarkRecipe, found: Tables, row: Row) -> str:
@@ -97,8 +125,9 @@ def _differences(found: Tables) -> list[str]:
             gaps = [
                 (own[s]["difference"], own[s]["difference_low"], own[s]["difference_high"]) for s in scopes
             ]
-            rows.append([_name(arm, readout), *(_spread(*gap, "+.3f") for gap in gaps)])
-    return _table(["system", *scopes], rows)
+            seeds = str(next(iter(own.values()))["difference_seeds"])
+            rows.append([_name(arm, readout), seeds, *(_spread(*gap, "+.3f") for gap in gaps)])
+    return _table(["system", "seeds", *scopes], rows)
 
 
 def _contrasts(recipe: BenchmarkRecipe, found: Tables) -> list[str]:

@@ -198,8 +198,9 @@ def _table_differences(setting: Setting, to: Path) -> list[str]:
         now, then = json.loads(json.dumps(plain_rows(getattr(again, kind)))), stored.get(kind, [])
         if len(now) != len(then):
             found.append(f"results.json: {kind} has {len(then)} rows, the cells give {len(now)}")
+        known = {k for old in then for k in old}  # a column that no row has is younger than the result
         for old, new in zip(then, now, strict=False):
-            off = [k for k in new if old.get(k) != new[k] and not _near(old.get(k), new[k])]
+            off = [k for k in new if k in known and old.get(k) != new[k] and not _near(old.get(k), new[k])]
             place = "/".join(str(new[k]) for k in _PLACE if k in new)
             found += [f"results.json: {k} of {place} is {old.get(k)}, the cells give {new[k]}" for k in off]
     return found
