@@ -36,6 +36,55 @@ CONSTANTS = {
         "prototype_average": 0.5,
     },
     "clef": {"temperature": 0.07, "nearest": 0.2},
+    "cmsc-paper": {
+        "temperature": 0.1,
+        "projection": 0,
+        "augmentations": [],
+        "batch": 256,
+        "encoder.size": "128",
+        "encoder.dropout": 0.1,
+        "optimiser.lr": 1e-4,
+        "optimiser.weight_decay": 0.0,
+        "preprocessing.fs": 500.0,
+        "seconds": 5.0,
+    },
+    "pclr-paper": {
+        "temperature": 0.1,
+        "projection": 320,
+        "hidden": 320,
+        "augmentations": [],
+        "optimiser.lr": 0.1,
+        "preprocessing.fs": 409.6,
+        "preprocessing.baseline_hz": None,
+        "preprocessing.normalise": "none",
+        "seconds": 10.0,
+    },
+    "clef-paper": {
+        "temperature": 0.07,
+        "nearest": 0.2,
+        "batch": 64,
+        "encoder.size": "medium",
+        "optimiser.lr": 1e-4,
+        "optimiser.weight_decay": 5e-4,
+        "preprocessing.fs": 500.0,
+        "preprocessing.leads": ["I"],
+        "preprocessing.baseline_hz": 0.67,
+        "seconds": 10.0,
+    },
+    "feature_neighbours-paper": {
+        "temperature": 0.07,
+        "projection": 128,
+        "hidden": 128,
+        "prototypes": 128,
+        "batch": 1024,
+        "encoder.size": "18",
+        "optimiser.lr": 1e-3,
+        "optimiser.weight_decay": 1e-4,
+        "optimiser.warmup": 5 / 1000,
+        "preprocessing.fs": 125.0,
+        "preprocessing.leads": ["I"],
+        "seconds": 10.0,
+    },
     "wav2vec_cmsc-paper": {
         "span": 10,
         "masked_share": 0.65,
@@ -112,12 +161,20 @@ OWN = {
     "barlow_twins": lambda d: three_layers(d, 4 * d, False),
     "feature_neighbours": lambda d: linear(d, d) + linear(d, 128),
     "clef": lambda d: 0,
+    "cmsc-paper": lambda d: 0,
+    "pclr-paper": lambda d: linear(d, 320) + linear(320, 320),
+    "clef-paper": lambda d: 0,
+    "feature_neighbours-paper": lambda d: linear(d, 128) + linear(128, 128),
     "wav2vec_cmsc-paper": lambda d: d + linear(256, 2 * 320) + 320 * 256 + linear(256, 256) + linear(d, 256),
     "cpc-paper": lambda d: d * d,
     "st_mem-paper": lambda d: 3_375_947,
     "ecg_jepa-paper": lambda d: 2 * d * 192 + 192 + 8 * (12 * 192**2 + 2 * 192) + 192,
 }
 ENCODER = {
+    "cmsc-paper": 45_304,
+    "pclr-paper": 6_596_624 - linear(320, 320) - linear(320, 320),
+    "clef-paper": 30_654_000 - 66_368,  # theirs holds batch norms that it never uses
+    "feature_neighbours-paper": 3_843_904,
     "wav2vec_cmsc-paper": 90_373_248,
     "cpc-paper": 7_413_760,
     "st_mem-paper": 85_126_038,
@@ -135,6 +192,17 @@ def built(name):
         return encoder, kind(encoder, kind.Config.check(plan.settings("objective")))
 
 
+# Recipe: width of the embedding, tokens a window, and what the window is.
+SHAPES = {
+    "cmsc-paper": (128, 10, 2500),
+    "pclr-paper": (320, 16, 4096),
+    "clef-paper": (1024, 20, 5000),
+    "feature_neighbours-paper": (512, 40, 1250),
+    "cpc-paper": (512, 62, 1000),
+    "wav2vec_cmsc-paper": (768, 156, 2500),
+}
+
+
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_the_recipe_holds_the_published_constants(name):
     plan = PretrainRecipe.read(name).model_dump(mode="json")
@@ -150,6 +218,13 @@ def test_the_recipe_builds_the_published_number_of_parameters(name):
     assert n_parameters(objective) - n_parameters(encoder) == OWN[name](encoder.dim)
     if name in ENCODER:
         assert n_parameters(encoder) == ENCODER[name]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_published_window_makes_the_published_tokens(name):
+    plan, (encoder, _) = PretrainRecipe.read(name), built(name)
+    tokens = encoder.token_valid(torch.ones(1, plan.samples, dtype=torch.bool)).shape[1]
+    assert (encoder.dim, tokens, plan.samples) == SHAPES[name]
 
 
 def test_at_the_papers_widths_expander_and_projector_are_theirs():

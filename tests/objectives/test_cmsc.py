@@ -50,3 +50,13 @@ def test_as_published_a_linear_layer_to_128_and_no_augmentation():
     )
     with pytest.raises(ShapeError, match="expected the next window"):
         objective(batch, BatchRandom.for_batch(0, 0, batch))
+
+
+def test_without_a_projection_the_embedding_itself_is_compared():
+    encoder = build_encoder("xresnet1d", {"size": "0.3m"}, ("I",), 100.0, seed=0).eval()
+    objective = CMSC(encoder, CMSC.Config(projection=0))
+    there = torch.ones(2, 1, dtype=torch.bool), torch.ones(2, 64, dtype=torch.bool)
+    batch = Batch(torch.ones(2, 1, 64), *there, *torch.zeros(3, 2).long())
+    found = objective.project(batch, BatchRandom.for_batch(0, 0, batch))
+    expected = encoder(batch.signal, batch.lead_mask, batch.valid).pooled
+    assert torch.equal(found, expected) and not list(objective.projector.parameters())

@@ -2,8 +2,9 @@
 
 Contrastive multi-segment coding of CLOCS. As published: temperature 0.1, no augmentation – the second window is the
 view –, every pair of one patient in the batch is positive, and a single linear layer to 128 numbers follows the
-convolutions, with no projector after it. There that layer stays; here it is dropped after pre-training, as every
-other objective's projector, so that embeddings have the encoder's width. Two encoder passes a record.
+convolutions, with no projector after it. There that layer stays. So it does with their own encoder, ``clocs``, of
+which it is a part, and ``projection = 0``; with any other encoder it is dropped after pre-training, as every other
+objective's projector, so that embeddings have the encoder's width. Two encoder passes a record.
 
 **Source** – Kiyasseh et al. 2021, CLOCS (arXiv 2005.13249), section 4 and equations 1–3; E = 128 (appendix: 32–256).
 """
@@ -35,18 +36,22 @@ class CMSC(TwoViews):
         Parameters
         ----------
         temperature : float, default 0.1
+        projection : int, default 128
+            0 = the encoder's embedding itself is compared.
         augmentations : list of table
             None by default, as published.
         """
 
         temperature: float = Field(0.1, gt=0)
+        projection: int = Field(128, ge=0)
         augmentations: Augmentations = ()
 
     config: Config
 
     def make_projector(self) -> nn.Module:
-        """One linear layer."""
-        return nn.Linear(self.encoder.dim, self.config.projection)
+        """One linear layer, or none."""
+        width = self.config.projection
+        return nn.Linear(self.encoder.dim, width) if width else nn.Identity()
 
     def forward(self, batch: Batch, rng: BatchRandom) -> Loss:
         """This process' part of the loss over all records."""
