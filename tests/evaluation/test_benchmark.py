@@ -65,7 +65,12 @@ def test_random_init_is_always_an_arm_and_is_not_trained(finished):
 
 def test_summary_has_every_scope(finished):
     summary = finished["result"].tables.summary
-    for system in (("random-init", "probe"), ("supervised", "head"), ("supervised", "probe"), ("simclr", "probe")):
+    for system in (
+        ("random-init", "probe"),
+        ("supervised", "head"),
+        ("supervised", "probe"),
+        ("simclr", "probe"),
+    ):
         own = summary.filter((summary["arm"] == system[0]) & (summary["readout"] == system[1]))
         auroc = dict(zip(own["scope"], own["auroc"], strict=True))
         assert list(auroc) == ["first", "second", "all tasks", "without second"]
@@ -107,7 +112,9 @@ def test_a_missing_cell_alone_is_computed_and_comes_out_the_same(finished, corpu
     before = json.loads(path.read_text())
     path.unlink()
     seen = []
-    benchmark(finished["values"], corpus, to, progress=lambda done, total, text: seen.append((done, total, text)))
+    benchmark(
+        finished["values"], corpus, to, progress=lambda done, total, text: seen.append((done, total, text))
+    )
     assert json.loads(path.read_text())["tasks"] == before["tasks"]
     assert {text.split(":")[0] for _, _, text in seen if ":" in text} == {"simclr-s0-f1"}
     assert seen[-1][:2] == (9, 9)
@@ -156,11 +163,15 @@ def test_two_processes_share_the_cells(finished, corpus, tmp_path):
     result = benchmark(finished["values"], corpus, to, workers=2)
     assert result.finished == 9
     for path in to.glob("cells/*.json"):
-        mine, before = (json.loads((folder / "cells" / path.name).read_text()) for folder in (to, finished["to"]))
+        mine, before = (
+            json.loads((folder / "cells" / path.name).read_text()) for folder in (to, finished["to"])
+        )
         for task, part in mine["tasks"].items():
             assert part["records"] == before["tasks"][task]["records"]
             scores = [p["readouts"]["probe"]["scores"] for p in (part, before["tasks"][task])]
-            np.testing.assert_allclose(*scores, atol=0.01)  # sums differ in the last digits with the number of threads
+            np.testing.assert_allclose(
+                *scores, atol=0.01
+            )  # sums differ in the last digits with the number of threads
     assert not list(to.glob("cells/.*"))
 
 
@@ -176,7 +187,9 @@ def test_a_claimed_cell_is_left_to_the_other_process(finished, corpus, tmp_path)
 
 
 def test_parts_split_and_one_task(corpus, values, tmp_path):
-    recipe = values(split={"kind": "parts"}, tasks=values()["tasks"][:1], also_without=[], arms=values()["arms"][1:])
+    recipe = values(
+        split={"kind": "parts"}, tasks=values()["tasks"][:1], also_without=[], arms=values()["arms"][1:]
+    )
     result = benchmark(recipe, corpus, tmp_path / "to")
     assert result.planned == 2  # random-init and simclr
     assert result.tables.summary["scope"].unique().to_list() == ["first"]
@@ -189,7 +202,9 @@ def test_notes_say_what_was_left_out(finished, corpus, values, tmp_path):
     tasks = [{"name": "first", "vocabulary": "v", "labels": ["slow", "fast"], "min_positives": 14}]
     setting = open_setting(BenchmarkRecipe.of(values(tasks=tasks, also_without=[])), corpus, tmp_path / "to")
     assert setting.truth["first"][0] == ("fast",)
-    assert json.loads((tmp_path / "to/manifest.json").read_text())["labels"]["first"]["dropped"] == {"slow": 12}
+    assert json.loads((tmp_path / "to/manifest.json").read_text())["labels"]["first"]["dropped"] == {
+        "slow": 12
+    }
 
 
 def test_supervised_trains_on_all_tasks_and_masks_what_is_not_labelled(corpus, values, tmp_path):
@@ -204,12 +219,18 @@ def test_supervised_trains_on_all_tasks_and_masks_what_is_not_labelled(corpus, v
     ("task", "error", "says"),
     [
         ({"vocabulary": "none"}, ColumnMissing, "in this catalog: v, w"),
-        ({"vocabulary": "v", "sources": ["delta"]}, CorpusError, "none of its sources delta is in the corpus"),
+        (
+            {"vocabulary": "v", "sources": ["delta"]},
+            CorpusError,
+            "none of its sources delta is in the corpus",
+        ),
         ({"vocabulary": "v", "sources": ["beta"]}, CorpusError, "no record of its sources is labelled"),
         ({"vocabulary": "v", "min_positives": 50}, CorpusError, "one class only or too few"),
     ],
 )
-def test_tasks_that_cannot_be_asked_are_refused_before_anything_runs(corpus, values, tmp_path, task, error, says):
+def test_tasks_that_cannot_be_asked_are_refused_before_anything_runs(
+    corpus, values, tmp_path, task, error, says
+):
     recipe = values(tasks=[{"name": "t", **task}], also_without=[])
     with pytest.raises(error, match=says):
         benchmark(recipe, corpus, tmp_path / "to")
@@ -257,7 +278,9 @@ def test_an_arm_may_have_fewer_seeds_than_the_recipe(corpus, values, tmp_path):
     assert result.finished == result.planned == 3
     names = sorted(path.stem for path in (tmp_path / "to" / "cells").glob("*.json"))
     assert names == ["random-init-s0-f0", "random-init-s1-f0", "simclr-s1-f0"]
-    seeds = dict(result.tables.summary.filter(scope="first", readout="probe").select("arm", "seeds").iter_rows())
+    seeds = dict(
+        result.tables.summary.filter(scope="first", readout="probe").select("arm", "seeds").iter_rows()
+    )
     assert seeds == {"random-init": 2, "simclr": 1}
     with pytest.raises(RecipeError, match=r"arm 'simclr': seed 7 is not among the recipe's \[0, 1\]"):
         BenchmarkRecipe.of(values(seeds=[0, 1], arms=[{**arms[0], "seeds": [7]}]))

@@ -19,7 +19,9 @@ def test_records_of_a_patient_are_drawn_together():
     np.testing.assert_array_equal(draws[:, 0], draws[:, 2])
     np.testing.assert_array_equal(draws[:, 0], draws[:, 5])
     np.testing.assert_array_equal(draws[:, 1], draws[:, 4])
-    np.testing.assert_array_equal(draws[:, 0] + draws[:, 1] + draws[:, 3], 3)  # three patients drawn each time
+    np.testing.assert_array_equal(
+        draws[:, 0] + draws[:, 1] + draws[:, 3], 3
+    )  # three patients drawn each time
     assert draws.mean() == pytest.approx(1.0, abs=0.1)
 
 

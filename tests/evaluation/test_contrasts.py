@@ -118,7 +118,9 @@ def test_a_contrast_without_a_number_is_none_of_the_family():
     nothing = np.full(1000, np.nan)
     systems = {("default", "probe"): Made({0: normal(0.8, 1)}), ("rival", "probe"): Made({0: normal(0.7, 2)})}
     systems |= {("other", "probe"): Made({0: normal(0.79, 3)}), ("empty", "probe"): Made({0: nothing})}
-    found = contrasts(("default", "rival"), systems).filter(pl.col("scope") == "all tasks", ~pl.col("primary"))
+    found = contrasts(("default", "rival"), systems).filter(
+        pl.col("scope") == "all tasks", ~pl.col("primary")
+    )
     assert found["family"].to_list() == [1, 1]
     other = found.filter(pl.col("against") == "other")
     assert other["p_holm"].to_list() == other["p"].to_list()

@@ -60,7 +60,12 @@ def test_changes_are_named(folds, corpus):
         pl.col("record") != "beta/r000"
     )
     found = changed_records(folds, changed, VOCABULARIES)
-    assert found == {"signal": [index["record"][3]], "labels": [index["record"][4]], "missing": ["beta/r000"], "new": []}
+    assert found == {
+        "signal": [index["record"][3]],
+        "labels": [index["record"][4]],
+        "missing": ["beta/r000"],
+        "new": [],
+    }
     with pytest.raises(CorpusError, match="1 of its records are not in the corpus, the first is 'beta/r000'"):
         check_folds(folds, changed, VOCABULARIES)
     with pytest.raises(CorpusError, match="1 records have other labels than when the benchmark began"):

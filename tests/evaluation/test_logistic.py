@@ -17,7 +17,9 @@ def test_equals_scikit_learn(n, d):
     fit = fit_logistic(x, np.repeat(y, 3, axis=1), np.tile(strength, 3), tolerance=1e-8, most=2000)
     assert fit.converged.all()
     for k in range(9):
-        model = LogisticRegression(C=1 / (n * strength[k % 3]), tol=1e-10, max_iter=20000).fit(x, y[:, k // 3])
+        model = LogisticRegression(C=1 / (n * strength[k % 3]), tol=1e-10, max_iter=20000).fit(
+            x, y[:, k // 3]
+        )
         ours = x @ fit.coefficients[:, k] + fit.intercepts[k]
         np.testing.assert_allclose(ours, model.decision_function(x), atol=2e-3)
 

@@ -37,7 +37,9 @@ def test_weighted_replicates_equal_scikit_learn(kind):
             known = ~np.isnan(y[:, c]) & (weight[r] > 0)
             args = y[known, c], score[known, c]
             assert abs(area[r, c] - roc_auc_score(*args, sample_weight=weight[r, known])) < 1e-12
-            assert abs(precision[r, c] - average_precision_score(*args, sample_weight=weight[r, known])) < 1e-12
+            assert (
+                abs(precision[r, c] - average_precision_score(*args, sample_weight=weight[r, known])) < 1e-12
+            )
 
 
 def test_chunks_of_replicates_change_nothing(monkeypatch):

@@ -32,7 +32,9 @@ def test_the_choice_is_made_on_validation():
     noise = np.random.default_rng(5).normal(size=(400, 300))
     wide = np.hstack([x[:, :3], noise])
     probe = fit_probe(wide[:100], y[:100], wide[100:250], y[100:250])
-    every = [fit_probe(wide[:100], y[:100], wide[100:250], y[100:250], strengths=(s,)) for s in probe.validation]
+    every = [
+        fit_probe(wide[:100], y[:100], wide[100:250], y[100:250], strengths=(s,)) for s in probe.validation
+    ]
     best = max(float(macro_auroc(y[100:250], p.predict(wide[100:250]))) for p in every)
     assert macro_auroc(y[100:250], probe.predict(wide[100:250])) == pytest.approx(best, abs=1e-3)
 

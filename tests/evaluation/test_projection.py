@@ -59,8 +59,13 @@ def test_readouts_that_are_asked_for_are_foreseen(corpus, values, tmp_path, monk
         return projection._guess(setting, next(a for a in setting.arms if a.name == arm))[0]
 
     plain = guess("random-init")
-    assert guess("random-init", fractions=[0.1, 0.2], draws=5) - plain == pytest.approx(2 * 5 * 2 * projection._DRAW_S)
-    tuned = {"readouts": ["probe", "finetune"], "finetune": {"steps": 400, "validate_every": 400, "batch": 64}}
+    assert guess("random-init", fractions=[0.1, 0.2], draws=5) - plain == pytest.approx(
+        2 * 5 * 2 * projection._DRAW_S
+    )
+    tuned = {
+        "readouts": ["probe", "finetune"],
+        "finetune": {"steps": 400, "validate_every": 400, "batch": 64},
+    }
     assert guess("random-init", **tuned) - plain == pytest.approx(400, rel=0.05)
     assert guess("simclr") - plain == pytest.approx(2.0)  # its recipe's steps
     assert guess("simclr", changed=[{"name": "a", "rate": 50}]) > guess("simclr")
@@ -68,7 +73,9 @@ def test_readouts_that_are_asked_for_are_foreseen(corpus, values, tmp_path, monk
 
 def features_table(records, n=30):
     """Made-up features of physiology, of each record one row; a tenth is missing."""
-    names = [name for name in FEATURES if not FEATURES[name].per_lead and FEATURES[name].block != "quality"][:n]
+    names = [name for name in FEATURES if not FEATURES[name].per_lead and FEATURES[name].block != "quality"][
+        :n
+    ]
     rng = np.random.default_rng(0)
     values = rng.normal(size=(len(records), len(names)))
     values[rng.random(values.shape) < 0.1] = np.nan
@@ -77,7 +84,9 @@ def features_table(records, n=30):
     return pl.DataFrame(where, schema=kinds).hstack(pl.DataFrame(values, schema=names))
 
 
-@pytest.mark.parametrize("name", ["physioclr-small", "physioclr-pairs", "physio_regression", "feature_neighbours", "clef"])
+@pytest.mark.parametrize(
+    "name", ["physioclr-small", "physioclr-pairs", "physio_regression", "feature_neighbours", "clef"]
+)
 def test_a_step_on_measured_features_is_timed_on_rows_of_them(name):
     plan = PretrainRecipe.read(name, ["batch=16", "seconds=3.0", "encoder.size=0.3m"])
     assert projection._step_seconds(plan, (), features_table([f"r{i}" for i in range(40)])) > 0
@@ -89,12 +98,16 @@ def test_arms_that_need_features_have_their_hours(make_corpus, values, tmp_path,
     corpus = make_corpus()
     guided = {"name": "guided", "pretrain": "physio_regression", "set": SMALL}
     recipe = BenchmarkRecipe.of(values(arms=[*values()["arms"][1:], guided]))
-    unknown = projection.project(open_setting(recipe, corpus, tmp_path / "a"), CellStore(tmp_path / "a"), CELLS)
+    unknown = projection.project(
+        open_setting(recipe, corpus, tmp_path / "a"), CellStore(tmp_path / "a"), CELLS
+    )
     assert "guided not foreseen" in unknown
     table = features_table(corpus.index["record"].to_list())
     write_table(corpus.path, "features", table, corpus.digest, {"settings": {"network": "made up"}})
     setting = open_setting(recipe, Corpus(corpus.path), tmp_path / "b")
-    guess = dict(zip((arm.name for arm in setting.arms), (projection._guess(setting, arm) for arm in setting.arms)))
+    guess = dict(
+        zip((arm.name for arm in setting.arms), (projection._guess(setting, arm) for arm in setting.arms))
+    )
     assert guess["guided"][0] > guess["random-init"][0] > 0 and guess["guided"][1] == 0
     monkeypatch.setattr(projection, "_step_seconds", lambda *_: 3600.0)
     text = projection.project(setting, CellStore(tmp_path / "b"), CELLS)
@@ -106,7 +119,9 @@ def test_a_trunk_is_counted_once_a_seed(corpus, values, tmp_path, monkeypatch):
     monkeypatch.setattr(projection, "_step_seconds", lambda *_: 3600.0)
     trunk = {"sources": ["gamma"], "share": 0.75}
     recipe = BenchmarkRecipe.of(
-        values(unlabelled_sources=[], trunk=trunk, seeds=[0, 1], pretrain={"steps": 4}, arms=values()["arms"][1:])
+        values(
+            unlabelled_sources=[], trunk=trunk, seeds=[0, 1], pretrain={"steps": 4}, arms=values()["arms"][1:]
+        )
     )
     setting = open_setting(recipe, corpus, tmp_path)
     todo = [name for name in setting.cells() if name.arm == "simclr"]

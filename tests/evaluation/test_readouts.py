@@ -394,9 +394,18 @@ def test_comparisons_that_no_table_could_hold_are_refused(values):
     first, second = (arm | {"seeds": [seed]} for seed, arm in enumerate(values()["arms"]))
     trees = {"name": "trees", "features": "trees"}
     for changes, says in (
-        ({"arms": [first, trees], "against": "trees"}, "'against': expected an arm with a probe, got 'trees'"),
-        ({"arms": [first, trees], "primary": ["trees", first["name"]]}, "'primary': expected an arm with a probe"),
-        ({"arms": [first, second], "primary": [first["name"], second["name"]]}, "with a seed in common, got 'sup"),
+        (
+            {"arms": [first, trees], "against": "trees"},
+            "'against': expected an arm with a probe, got 'trees'",
+        ),
+        (
+            {"arms": [first, trees], "primary": ["trees", first["name"]]},
+            "'primary': expected an arm with a probe",
+        ),
+        (
+            {"arms": [first, second], "primary": [first["name"], second["name"]]},
+            "with a seed in common, got 'sup",
+        ),
     ):
         with pytest.raises(RecipeError, match=says):
             BenchmarkRecipe.of(values(seeds=[0, 1], **changes))

@@ -35,7 +35,9 @@ def shuffled(cell, seed):
 
 
 def row(found, arm, scope="all tasks"):
-    own = found.summary.filter((pl.col("arm") == arm) & (pl.col("readout") == "probe") & (pl.col("scope") == scope))
+    own = found.summary.filter(
+        (pl.col("arm") == arm) & (pl.col("readout") == "probe") & (pl.col("scope") == scope)
+    )
     return own.row(0, named=True)
 
 
@@ -54,11 +56,18 @@ def test_the_same_scores_differ_by_exactly_nothing(setting, cells):
 
 
 def test_differences_are_from_the_arm_that_the_recipe_names(corpus, values, tmp_path, cells):
-    other = open_setting(BenchmarkRecipe.of(values(replicates=200, against="simclr")), corpus, tmp_path / "other")
-    found, usual = tables(other, cells), tables(open_setting(BenchmarkRecipe.of(values(replicates=200)), corpus, tmp_path), cells)
+    other = open_setting(
+        BenchmarkRecipe.of(values(replicates=200, against="simclr")), corpus, tmp_path / "other"
+    )
+    found, usual = (
+        tables(other, cells),
+        tables(open_setting(BenchmarkRecipe.of(values(replicates=200)), corpus, tmp_path), cells),
+    )
     assert row(found, "simclr")["difference"] is None
     assert row(found, "random-init")["difference"] == pytest.approx(-row(usual, "simclr")["difference"])
-    assert row(found, "random-init")["difference_low"] == pytest.approx(-row(usual, "simclr")["difference_high"])
+    assert row(found, "random-init")["difference_low"] == pytest.approx(
+        -row(usual, "simclr")["difference_high"]
+    )
 
 
 def test_seeds_are_averaged_and_widen_the_interval(setting, cells):
@@ -74,7 +83,10 @@ def test_seeds_are_averaged_and_widen_the_interval(setting, cells):
 
 def test_a_difference_is_over_the_seeds_that_both_have(setting, cells):
     """The other seed changes the arm's own figure, not its difference from an arm that has one seed only."""
-    more = {**cells, **{CellName("simclr", 1, k): shuffled(cells[CellName("simclr", 0, k)], 1) for k in range(3)}}
+    more = {
+        **cells,
+        **{CellName("simclr", 1, k): shuffled(cells[CellName("simclr", 0, k)], 1) for k in range(3)},
+    }
     one, two = row(tables(setting, cells), "simclr"), row(tables(setting, more), "simclr")
     gap = ("difference", "difference_low", "difference_high", "difference_seeds")
     assert (two["seeds"], two["difference_seeds"]) == (2, 1)
@@ -110,4 +122,7 @@ def test_a_cell_says_how_many_records_its_encoder_could_learn_from(setting, cell
     assert own["records"].to_list() == [cells[CellName("simclr", 0, k)]["records"]["train"] for k in range(3)]
     assert table.filter(pl.col("arm") == "random-init")["records"].to_list() == [0, 0, 0]
     cells[CellName("simclr", 0, 0)]["records"]["trunk"] = 1000
-    assert tables(setting, cells).cells.filter(pl.col("arm") == "simclr")["records"][0] == own["records"][0] + 1000
+    assert (
+        tables(setting, cells).cells.filter(pl.col("arm") == "simclr")["records"][0]
+        == own["records"][0] + 1000
+    )

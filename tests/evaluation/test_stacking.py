@@ -155,6 +155,12 @@ def test_what_the_other_folds_could_not_teach_takes_no_part():
         assert np.isnan(side.train[own, 0]).all() and np.isfinite(side.train[~own, 0]).all()
         assert np.isfinite(side.train[:, 1]).all()
     probability, facts = stack(embedding, trees, y["train"])
-    alone = stack(*(SideLogits(s.train[:, 1:], s.test[:, 1:], s.facts) for s in (embedding, trees)), y["train"][:, 1:])
-    np.testing.assert_allclose(probability[:, 1], alone[0][:, 0], atol=1e-6)  # the first label says nothing to it
-    assert np.isfinite(probability).all() and facts["weights"][0] == pytest.approx(facts["weights"][1], abs=0.2)
+    alone = stack(
+        *(SideLogits(s.train[:, 1:], s.test[:, 1:], s.facts) for s in (embedding, trees)), y["train"][:, 1:]
+    )
+    np.testing.assert_allclose(
+        probability[:, 1], alone[0][:, 0], atol=1e-6
+    )  # the first label says nothing to it
+    assert np.isfinite(probability).all() and facts["weights"][0] == pytest.approx(
+        facts["weights"][1], abs=0.2
+    )

@@ -31,7 +31,9 @@ def test_labels_groups_and_left_out():
     np.testing.assert_array_equal(y[:3], [[0, 1], [1, 0], [0, 0]])  # a bundle branch block counts as a block
     names, y = Task(name="t", vocabulary="v", groups={"scar": ("mi", "old")}, min_positives=1).matrix(INDEX)
     assert names == ("scar",) and y[:3, 0].tolist() == [1, 0, 1]
-    _, y = Task(name="t", vocabulary="w", labels=("yes",), leave_out=("maybe",), min_positives=1).matrix(INDEX)
+    _, y = Task(name="t", vocabulary="w", labels=("yes",), leave_out=("maybe",), min_positives=1).matrix(
+        INDEX
+    )
     np.testing.assert_array_equal(y[:, 0], [np.nan, np.nan, np.nan, 1, np.nan, 0])
 
 
@@ -41,7 +43,11 @@ def test_all_codes_when_none_is_named():
 
 def test_too_few_positives_are_dropped_and_listed():
     index = pl.DataFrame(
-        {"record": list("abcd"), "source": ["s"] * 4, "labels.v": [["x", "all"], ["x", "y", "all"], ["all"], ["all"]]}
+        {
+            "record": list("abcd"),
+            "source": ["s"] * 4,
+            "labels.v": [["x", "all"], ["x", "y", "all"], ["all"], ["all"]],
+        }
     )
     task = Task(name="t", vocabulary="v", min_positives=2)
     assert task.matrix(index)[0] == ("x",)

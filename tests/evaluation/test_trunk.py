@@ -53,7 +53,9 @@ def test_the_trunk_is_trained_once_on_its_sources_and_each_fold_goes_on_from_it(
     for run in runs:
         identity = json.loads((run / "run.json").read_text())["identity"]
         assert identity["init"] == digest_json(trunk.config["files"]) and identity["recipe"]["steps"] == 1
-        seen = load(run / "checkpoint").fingerprints  # of both parts, so that evaluation can name what was seen
+        seen = load(
+            run / "checkpoint"
+        ).fingerprints  # of both parts, so that evaluation can name what was seen
         own = {row.tobytes() for row in seen}
         assert {row.tobytes() for row in trunk.fingerprints} <= own and len(own) > len(trunk.fingerprints)
 
@@ -61,7 +63,9 @@ def test_the_trunk_is_trained_once_on_its_sources_and_each_fold_goes_on_from_it(
 def test_a_cell_counts_the_passes_of_both_parts_and_its_key_holds_the_trunk(done):
     to, _ = done
     cell = json.loads((to / "cells" / "simclr-s0-f0.json").read_text())
-    assert cell["view_passes"] == (6 + 8) * 2  # gamma has 6 records: a batch of 6, then one of 8, two views each
+    assert (
+        cell["view_passes"] == (6 + 8) * 2
+    )  # gamma has 6 records: a batch of 6, then one of 8, two views each
     assert "trunk" in cell["key"] and cell["records"]["trunk"] == 6
     assert "trunk" not in json.loads((to / "cells" / "supervised-s0-f0.json").read_text())["key"]
 
@@ -73,7 +77,9 @@ def test_sources_that_the_corpus_does_not_hold_are_noted(done):
 def test_with_all_steps_in_the_trunk_the_folds_train_nothing(corpus, trunk_values, tmp_path):
     values = {**trunk_values, "trunk": {"sources": ["gamma"], "share": 1.0}, "arms": trunk_values["arms"][1:]}
     result = benchmark(BenchmarkRecipe.of(values), corpus, tmp_path / "to")
-    assert set(result.tables.cells.filter(arm="simclr")["records"]) == {6}  # gamma's, and nothing of the folds
+    assert set(result.tables.cells.filter(arm="simclr")["records"]) == {
+        6
+    }  # gamma's, and nothing of the folds
     assert not list((tmp_path / "to" / "work").glob("simclr-s0-f*/run"))
     cells = [json.loads((tmp_path / "to" / "cells" / f"simclr-s0-f{k}.json").read_text()) for k in range(3)]
     assert {cell["view_passes"] for cell in cells} == {6 * 2 * 2}
@@ -81,7 +87,8 @@ def test_with_all_steps_in_the_trunk_the_folds_train_nothing(corpus, trunk_value
 
 
 @pytest.mark.parametrize(
-    ("sources", "says"), [(["alpha", "gamma"], "no task asks, got 'alpha'"), (["absent"], "none of absent is in the corpus")]
+    ("sources", "says"),
+    [(["alpha", "gamma"], "no task asks, got 'alpha'"), (["absent"], "none of absent is in the corpus")],
 )
 def test_impossible_sources_are_refused(corpus, sources, says):
     with pytest.raises(CorpusError, match=says):
@@ -180,7 +187,12 @@ def test_keys_of_other_arms_are_made_as_ever(labelled_corpus, told_values, tmp_p
 
 def test_without_a_continuation_it_has_no_head_for_the_tasks(labelled_corpus, told_values, tmp_path):
     trunk = {**told_values["trunk"], "share": 1.0}
-    values = {**told_values, "trunk": trunk, "arms": told_values["arms"][2:], "split": {"kind": "cv", "folds": 3, "only": [0]}}
+    values = {
+        **told_values,
+        "trunk": trunk,
+        "arms": told_values["arms"][2:],
+        "split": {"kind": "cv", "folds": 3, "only": [0]},
+    }
     benchmark(BenchmarkRecipe.of(values), labelled_corpus, tmp_path / "to")
     assert set(cell_of(tmp_path / "to", "told-s0-f0")["tasks"]["first"]["readouts"]) == {"probe"}
     untrained = BenchmarkRecipe.of(values).arms[0]
@@ -202,14 +214,24 @@ def test_tables_and_notes_mark_an_arm_that_is_told_more(told):
     ("changes", "says"),
     [
         ({"trunk": None}, "arm 'told': trunk_labels need a section \\[trunk\\]"),
-        ({"pretrain": "simclr"}, "arm 'told': trunk_labels are of an arm that learns from labels, objective 'simclr'"),
+        (
+            {"pretrain": "simclr"},
+            "arm 'told': trunk_labels are of an arm that learns from labels, objective 'simclr'",
+        ),
         ({"train": False}, "arm 'told': trunk_labels are of an arm whose encoder is trained"),
-        ({"pretrain": "", "features": "linear"}, "arm 'told': trunk_labels are of an arm whose encoder is trained"),
+        (
+            {"pretrain": "", "features": "linear"},
+            "arm 'told': trunk_labels are of an arm whose encoder is trained",
+        ),
     ],
 )
 def test_trunk_labels_that_nobody_would_learn_are_refused(told_values, changes, says):
     told = {**told_values["arms"][2], **{k: v for k, v in changes.items() if k != "trunk"}}
-    values = {**told_values, "trunk": changes.get("trunk", told_values["trunk"]), "arms": [*told_values["arms"][:2], told]}
+    values = {
+        **told_values,
+        "trunk": changes.get("trunk", told_values["trunk"]),
+        "arms": [*told_values["arms"][:2], told],
+    }
     with pytest.raises(RecipeError, match=says):
         resolve_arms(BenchmarkRecipe.of(values))
 
@@ -225,7 +247,9 @@ def test_a_vocabulary_that_the_trunk_does_not_have_is_refused_before_anything_is
 
 def test_a_label_of_one_class_is_not_learnt(labelled_corpus):
     index = labelled_corpus.index
-    slow = [r for r, codes in zip(index["record"], index["labels.u"]) if codes is not None and "slow" in codes]
+    slow = [
+        r for r, codes in zip(index["record"], index["labels.u"]) if codes is not None and "slow" in codes
+    ]
     found = trunk_of(labelled_corpus, slow, "u")
     assert found.names == ("fast",) and found.records == sorted(slow)
     codes_of = dict(zip(index["record"], index["labels.u"]))

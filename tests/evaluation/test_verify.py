@@ -64,7 +64,9 @@ def test_one_label(place):
 def test_one_fold(place):
     path = place / "result/folds.csv"
     lines = path.read_text().splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith("alpha/r014,"))  # it has no label: in no cell
+    at = next(
+        i for i, line in enumerate(lines) if line.startswith("alpha/r014,")
+    )  # it has no label: in no cell
     record, source, fold, *rest = lines[at].split(",")
     other = str((int(fold) + 1) % 3)
     lines[at] = ",".join([record, source, other, *rest])
@@ -89,7 +91,10 @@ def test_one_fold_of_a_fold_file_that_no_seed_gives(place):
     ("key", "edit"),
     [
         ("seeds", lambda m: m["recipe"].update(seeds=[1])),
-        ("arms.simclr.pretrain_values.steps", lambda m: m["recipe"]["arms"][2]["pretrain_values"].update(steps=99)),
+        (
+            "arms.simclr.pretrain_values.steps",
+            lambda m: m["recipe"]["arms"][2]["pretrain_values"].update(steps=99),
+        ),
         ("tasks.first.min_positives", lambda m: m["recipe"]["tasks"][0].update(min_positives=9)),
         ("split.seed", lambda m: m["recipe"]["split"].update(seed=7)),
     ],
@@ -116,7 +121,9 @@ def test_one_score_and_one_figure(place):
 def test_one_figure_of_the_results(place):
     change(place / "result/results.json", lambda r: r["summary"][2].update(auroc=0.999))
     found = check(place)
-    assert len(found) == 1 and found[0].startswith("results.json: auroc of random-init/probe/all tasks is 0.999")
+    assert len(found) == 1 and found[0].startswith(
+        "results.json: auroc of random-init/probe/all tasks is 0.999"
+    )
 
 
 def test_a_record_moved_between_cells(place):

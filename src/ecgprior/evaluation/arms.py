@@ -124,7 +124,9 @@ class Setting:
         """The part of :meth:`key` that the encoder's weights depend on: another readout does not void them."""
         tasks = [task.model_dump(mode="json", exclude_defaults=True) for task in self.recipe.tasks]
         arm, plan = self.arm(name), self.recipe.trunk
-        measured = {"features": self._features_digest()} if arm.arm.features else learnt_tables(arm, self.corpus)
+        measured = (
+            {"features": self._features_digest()} if arm.arm.features else learnt_tables(arm, self.corpus)
+        )
         if plan is not None and has_trunk(plan, arm):
             trunk = self.trunk(arm)
             more = [] if trunk.labels is None else [trunk.digest]
@@ -164,7 +166,9 @@ class Setting:
         key = preprocessing.model_dump_json()
         if key not in self._stores:
             rows = self.corpus.rows([*self.folds.table["record"], *{*self.unlabelled, *self.outside}])
-            self._stores[key] = WindowStore(self.corpus, preprocessing, rows, folder=self.work, progress=progress)
+            self._stores[key] = WindowStore(
+                self.corpus, preprocessing, rows, folder=self.work, progress=progress
+            )
         return self._stores[key]
 
 
@@ -208,7 +212,8 @@ def compute_cell(setting: Setting, name: CellName, progress: Progress | None = N
             "key": setting.key(name),
             "corpus": corpus.digest,
             "code": {"ecgprior": version(), "sha256": code_digest()},
-            "records": {part: len(records) for part, records in parts.items()} | ({"trunk": len(trunk)} if trunk else {}),
+            "records": {part: len(records) for part, records in parts.items()}
+            | ({"trunk": len(trunk)} if trunk else {}),
             "view_passes": cost.view_passes,
             "test_seen_in_training": cost.seen,
             "seconds": cost.seconds,
@@ -238,7 +243,9 @@ def _read_in(
     tests = [labelled_rows(corpus, parts, "test", y, task) for task, (_, y) in setting.truth.items()]
     tested = np.unique(np.concatenate(tests))
     changed = {
-        change.name: embed_cached(model, corpus, tested, work, name=change.name, change=change, progress=progress)
+        change.name: embed_cached(
+            model, corpus, tested, work, name=change.name, change=change, progress=progress
+        )
         for change in recipe.changed
     }
     cost = _Cost(views, count_seen(model, corpus, tested))
@@ -270,7 +277,16 @@ def _finetuned(
     to = work / f"finetune-{digest_json([model.config['files'], plan.model_dump(mode='json')])[:12]}"
     store = setting.store(arm, progress)
     tuned = finetune(
-        plan, arm.recipe(name.seed), model.path, corpus, to, own, setting.joined, store, _device(setting), progress
+        plan,
+        arm.recipe(name.seed),
+        model.path,
+        corpus,
+        to,
+        own,
+        setting.joined,
+        store,
+        _device(setting),
+        progress,
     )
     return tuned, embed_cached(tuned, corpus, tested, to, progress=progress)
 

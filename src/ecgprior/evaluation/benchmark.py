@@ -124,7 +124,12 @@ def _recipe(recipe: BenchmarkRecipe | Mapping[str, Any] | str | Path) -> Benchma
 
 
 def open_setting(
-    recipe: BenchmarkRecipe, corpus: Corpus, to: Path, *, work: str | Path | None = None, device: str | None = None
+    recipe: BenchmarkRecipe,
+    corpus: Corpus,
+    to: Path,
+    *,
+    work: str | Path | None = None,
+    device: str | None = None,
 ) -> Setting:
     """Check recipe, corpus and result folder against each other; makes ``folds.csv`` and ``manifest.json``."""
     from ..training.needs import check_lead_names
@@ -153,7 +158,12 @@ def open_setting(
         "format_version": 1,
         "recipe": plain,
         "recipe_digests": {key: digest_json(value)[:12] for key, value in flat(plain).items()},
-        "folds": {"n": folds.n, "records": folds.table.height, "digest": folds.digest, "sources": folds.facts},
+        "folds": {
+            "n": folds.n,
+            "records": folds.table.height,
+            "digest": folds.digest,
+            "sources": folds.facts,
+        },
         "labels": {
             task.name: {
                 "kept": {n: int((y[:, c] == 1).sum()) for c, n in enumerate(names)},
@@ -166,7 +176,9 @@ def open_setting(
         "corpus": corpus.digest,
         "notes": notes,
     }
-    if before is None or {k: v for k, v in before.items() if k != "provenance"} != json.loads(json.dumps(manifest)):
+    if before is None or {k: v for k, v in before.items() if k != "provenance"} != json.loads(
+        json.dumps(manifest)
+    ):
         write_json(to / "manifest.json", manifest | {"provenance": provenance()})
     return setting
 
@@ -186,9 +198,13 @@ def read_manifest(to: Path) -> dict[str, Any] | None:
     except ValueError as error:
         raise CorpusError(f"manifest.json of '{to}': expected JSON, got {error}") from None
     if not isinstance(manifest, dict) or manifest.get("kind") != "ecgprior-benchmark":
-        raise CorpusError(f"manifest.json of '{to}': expected kind ecgprior-benchmark; take another result folder")
+        raise CorpusError(
+            f"manifest.json of '{to}': expected kind ecgprior-benchmark; take another result folder"
+        )
     if manifest.get("format_version") != 1:
-        raise CorpusError(f"manifest.json of '{to}': expected format_version 1, got {manifest.get('format_version')}")
+        raise CorpusError(
+            f"manifest.json of '{to}': expected format_version 1, got {manifest.get('format_version')}"
+        )
     return manifest
 
 
@@ -288,7 +304,9 @@ def _share(setting: Setting, to: Path, workers: int, progress: Progress | None) 
                 progress(done, len(names), at_work)
 
 
-def _worker(recipe: dict[str, Any], corpus: Path, to: Path, work: Path, device: str | None, workers: int) -> None:
+def _worker(
+    recipe: dict[str, Any], corpus: Path, to: Path, work: Path, device: str | None, workers: int
+) -> None:
     import os
 
     import torch
@@ -336,10 +354,14 @@ def write_results(setting: Setting, to: Path) -> BenchmarkResult:
     return result
 
 
-def _notes(setting: Setting, found: Tables, manifest: dict[str, Any], finished: int, planned: int) -> list[str]:
+def _notes(
+    setting: Setting, found: Tables, manifest: dict[str, Any], finished: int, planned: int
+) -> list[str]:
     notes = []
     if finished < planned:
-        notes.append(f"Not finished: {finished} of {planned} cells; arms count the seeds of which all folds are there.")
+        notes.append(
+            f"Not finished: {finished} of {planned} cells; arms count the seeds of which all folds are there."
+        )
     seen = found.cells["test_seen_in_training"].drop_nulls().sum() if found.cells.height else 0
     notes.append(f"Test recordings among those an encoder was trained on, by fingerprint: {int(seen)}.")
     if others := int(found.cells["other_corpus"].sum()):
@@ -363,7 +385,9 @@ def _notes(setting: Setting, found: Tables, manifest: dict[str, Any], finished: 
         )
     left = found.labels.filter(pl.col("folds_left_out") > 0).unique(["task", "label"], maintain_order=True)
     if left.height:
-        each = ", ".join(f"{r['task']}/{r['label']} ({r['folds_left_out']})" for r in left.iter_rows(named=True))
+        each = ", ".join(
+            f"{r['task']}/{r['label']} ({r['folds_left_out']})" for r in left.iter_rows(named=True)
+        )
         notes.append(f"Test folds left out because the label has one class there: {each}.")
     return notes
 
@@ -414,7 +438,12 @@ def _long_csv(found: Tables) -> str:
         for metric in ("precision", "chance", "r2_median"):
             out.writerow([row["arm"], "retrieval", "", "", metric, row[metric], "", ""])
     for row in plain_rows(found.contrasts):
-        head = [row["arm"], row["readout"], row["scope"], f"against {row['against']} ({row['against_readout']})"]
+        head = [
+            row["arm"],
+            row["readout"],
+            row["scope"],
+            f"against {row['against']} ({row['against_readout']})",
+        ]
         out.writerow([*head, "contrast", row["difference"], row["low"], row["high"]])
         for metric in ("p", "p_holm"):
             if row[metric] is not None:

@@ -65,7 +65,9 @@ class CellStore:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise CorpusError(f"cell '{name}': expected JSON, got {error}; delete {path} to compute it again") from None
+            raise CorpusError(
+                f"cell '{name}': expected JSON, got {error}; delete {path} to compute it again"
+            ) from None
         if not isinstance(cell, dict) or cell.get("format") != FORMAT:
             raise CorpusError(f"cell '{name}': expected format {FORMAT}; delete {path} to compute it again")
         return cell

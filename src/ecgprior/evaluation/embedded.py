@@ -70,7 +70,9 @@ def embed_cached(
         An embedding is not finite; names the record.
     """
     owned: list[Any] = [model.config["files"], rows.tolist(), corpus.digest]
-    owner = digest_json(owned if change is None else [*owned, change.model_dump(mode="json", exclude_none=True)])
+    owner = digest_json(
+        owned if change is None else [*owned, change.model_dump(mode="json", exclude_none=True)]
+    )
     suffix = f"-{name}" if name else ""
     embedding, probability, about = (
         folder / f"{kind}{suffix}.{ending}"
@@ -88,7 +90,11 @@ def embed_cached(
 
 
 def _embed(
-    model: Checkpoint, corpus: Corpus, rows: NDArray[np.int64], change: Change | None, progress: Progress | None
+    model: Checkpoint,
+    corpus: Corpus,
+    rows: NDArray[np.int64],
+    change: Change | None,
+    progress: Progress | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     def records() -> Iterator[Record]:
         for done, row in enumerate(rows):
@@ -109,7 +115,9 @@ def _embed(
         if not np.isfinite(one.embedding).all():
             name = corpus.index["record"][int(rows[one.number])]
             how = "" if change is None else f", changed as '{change.name}' says,"
-            raise ShapeError(f"embedding of record '{name}'{how}: expected finite numbers, got NaN or infinity")
+            raise ShapeError(
+                f"embedding of record '{name}'{how}: expected finite numbers, got NaN or infinity"
+            )
         x[one.number] = one.embedding
         if chance is not None:
             chance[one.number] = one.probabilities

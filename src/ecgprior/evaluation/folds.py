@@ -58,7 +58,11 @@ class Folds:
             return {part: self._of([part]) for part in PARTS}
         validation = (test + 1) % self.n
         rest = [str(k) for k in range(self.n) if k not in (test, validation)]
-        return {"train": self._of(rest), "validation": self._of([str(validation)]), "test": self._of([str(test)])}
+        return {
+            "train": self._of(rest),
+            "validation": self._of([str(validation)]),
+            "test": self._of([str(test)]),
+        }
 
     def _of(self, folds: Iterable[str]) -> list[str]:
         return self.table.filter(pl.col("fold").is_in(list(folds)))["record"].to_list()
@@ -78,7 +82,9 @@ class Folds:
         """
         table = pl.read_csv(path, infer_schema=False)
         if tuple(table.columns) != _COLUMNS:
-            raise CorpusError(f"{path.name}: expected columns {', '.join(_COLUMNS)}, got {', '.join(table.columns)}")
+            raise CorpusError(
+                f"{path.name}: expected columns {', '.join(_COLUMNS)}, got {', '.join(table.columns)}"
+            )
         known = PARTS if n == 1 else tuple(str(k) for k in range(n))
         if strange := sorted(set(table["fold"].fill_null("")) - set(known)):
             raise CorpusError(f"{path.name}: expected folds {', '.join(known)}, got '{strange[0]}'")
@@ -104,7 +110,9 @@ def make_folds(recipe: BenchmarkRecipe, index: pl.DataFrame) -> Folds:
         found = split(rows, cv=cv, labels=task.vocabulary, seed=recipe.split.seed)
         said = ("how", "seed", "labels", "n_records", "n_patients", "n_without_patient", "parts", "digest")
         facts[source] = {key: found.manifest[key] for key in said}
-        tables.append(_part_table(found) if cv is None else found.fold.with_columns(pl.col("fold").cast(pl.String)))
+        tables.append(
+            _part_table(found) if cv is None else found.fold.with_columns(pl.col("fold").cast(pl.String))
+        )
     table = pl.concat([table.select("record", "fold") for table in tables])
     vocabularies = sorted({task.vocabulary for task in recipe.tasks})
     marks = record_digests(index, vocabularies)
@@ -115,7 +123,7 @@ def make_folds(recipe: BenchmarkRecipe, index: pl.DataFrame) -> Folds:
 def _part_table(found: Any) -> pl.DataFrame:
     parts = found.parts()
     if empty := [part for part in PARTS if not parts.get(part)]:
-        raise CorpusError(f"the {empty[0]} part of the {found.kind} split is empty: take split.kind = \"cv\"")
+        raise CorpusError(f'the {empty[0]} part of the {found.kind} split is empty: take split.kind = "cv"')
     pairs = [(record, part) for part in PARTS for record in parts[part]]
     return pl.DataFrame(pairs, schema={"record": pl.String, "fold": pl.String}, orient="row")
 
@@ -140,7 +148,9 @@ def record_digests(index: pl.DataFrame, vocabularies: Iterable[str]) -> pl.DataF
         signal.append(sha256(json.dumps([row["sha256"], row["scale"]]))[:12])
         codes = {c: None if row[c] is None else sorted(row[c]) for c in columns}
         labels.append(sha256(json.dumps({c: v for c, v in codes.items() if v is not None}))[:12])
-    return index.select("record", "source").with_columns(pl.Series("signal", signal), pl.Series("labels", labels))
+    return index.select("record", "source").with_columns(
+        pl.Series("signal", signal), pl.Series("labels", labels)
+    )
 
 
 def changed_records(folds: Folds, index: pl.DataFrame, vocabularies: Iterable[str]) -> dict[str, list[str]]:

@@ -68,7 +68,9 @@ class _Problem:
         count = np.maximum(known.sum(axis=0), 1)
         self.z, self.y = z, np.where(known, y, 0.0)
         self.share = known / count  # weight of each record in its column's mean
-        self.penalty = np.vstack([np.broadcast_to(strength, (z.shape[1] - 1, len(strength))), np.zeros(len(strength))])
+        self.penalty = np.vstack(
+            [np.broadcast_to(strength, (z.shape[1] - 1, len(strength))), np.zeros(len(strength))]
+        )
         rate = np.clip((self.y * self.share).sum(axis=0), 1e-3, 1 - 1e-3)
         curvature = rate * (1 - rate) * ((z**2).T @ self.share)
         self.scale = 1.0 / (curvature + self.penalty + 1e-8)
@@ -100,7 +102,9 @@ def _lbfgs(problem: _Problem, tolerance: float, most: int) -> tuple[Array, int, 
         uphill = slope >= 0
         direction[:, uphill] = -(scale * gradient)[:, uphill]
         slope = (direction * gradient).sum(axis=0)
-        moved, new_loss, new_gradient = _line_search(problem, theta[:, columns], loss, direction, slope, columns)
+        moved, new_loss, new_gradient = _line_search(
+            problem, theta[:, columns], loss, direction, slope, columns
+        )
         stuck = ~(new_loss < loss)
         steps = [*steps[-_MEMORY + 1 :], moved]
         changes = [*changes[-_MEMORY + 1 :], new_gradient - gradient]

@@ -59,7 +59,9 @@ def auroc(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> Ar
     return area[0] if weight is None else area
 
 
-def _mann_whitney(score: Array, positive: NDArray[np.intp], negative: NDArray[np.intp], weights: Array) -> Array:
+def _mann_whitney(
+    score: Array, positive: NDArray[np.intp], negative: NDArray[np.intp], weights: Array
+) -> Array:
     negative = negative[np.argsort(score[negative], kind="stable")]
     below = np.searchsorted(score[negative], score[positive], side="left")
     not_above = np.searchsorted(score[negative], score[positive], side="right")
@@ -246,7 +248,9 @@ def evaluate(y: ArrayLike, probability: ArrayLike, labels: tuple[str, ...]) -> S
             "ece": calibration_error(y, probability),
         }
     )
-    macro = {name: nanmean(per_label[name].to_numpy()) for name in ("auroc", "auprc", "f1_max", "brier", "ece")}
+    macro = {
+        name: nanmean(per_label[name].to_numpy()) for name in ("auroc", "auprc", "f1_max", "brier", "ece")
+    }
     area, precision = micro(y, probability)
     one_class = tuple(per_label.filter(pl.col("auroc").is_nan())["label"].to_list())
     micro_ = {"auroc": area, "auprc": precision, "f_max": f_max(y, probability)}

@@ -65,7 +65,9 @@ class Arm(Part):
             got = f"both, '{self.pretrain}' and '{self.features}'" if self.pretrain else "neither"
             raise ValueError(f"arm '{self.name}': expected pretrain or features, got {got}")
         if self.features is not None and (self.set or not self.train):
-            raise ValueError(f"arm '{self.name}': set and train are of arms with an encoder, this one has features")
+            raise ValueError(
+                f"arm '{self.name}': set and train are of arms with an encoder, this one has features"
+            )
         if self.trunk_labels and (self.features is not None or not self.train):
             raise ValueError(f"arm '{self.name}': trunk_labels are of an arm whose encoder is trained")
         return self
@@ -236,14 +238,20 @@ class BenchmarkRecipe(Part):
         if outside := [f for f in recipe.fractions if not 0 < f < 1]:
             raise RecipeError(f"recipe key 'fractions': expected shares between 0 and 1, got {outside[0]:g}")
         if "probe" not in recipe.readouts:
-            raise RecipeError(f"recipe key 'readouts': expected probe among them, got {', '.join(recipe.readouts)}")
+            raise RecipeError(
+                f"recipe key 'readouts': expected probe among them, got {', '.join(recipe.readouts)}"
+            )
         if not recipe.seeds:
             raise RecipeError("recipe key 'seeds': expected at least one")
         for arm in recipe.arms:
             if other := sorted(set(arm.seeds) - set(recipe.seeds)):
-                raise RecipeError(f"arm '{arm.name}': seed {other[0]} is not among the recipe's {list(recipe.seeds)}")
+                raise RecipeError(
+                    f"arm '{arm.name}': seed {other[0]} is not among the recipe's {list(recipe.seeds)}"
+                )
             if arm.trunk_labels and recipe.trunk is None:
-                raise RecipeError(f"arm '{arm.name}': trunk_labels need a section [trunk], this recipe has none")
+                raise RecipeError(
+                    f"arm '{arm.name}': trunk_labels need a section [trunk], this recipe has none"
+                )
         _comparable(recipe)
         if unknown := set(recipe.also_without) - {task.name for task in recipe.tasks}:
             raise RecipeError(f"recipe key 'also_without': '{min(unknown)}' is not a task of this recipe")
@@ -258,9 +266,14 @@ class BenchmarkRecipe(Part):
 def _comparable(recipe: BenchmarkRecipe) -> None:
     """Refuse comparisons that no table could hold: what is compared is a probe, over seeds in common."""
     arms = {arm.name: arm for arm in recipe.arms}
-    for key, name in (("against", recipe.against), *(("primary", name) for name in (recipe.primary or ())[:1])):
+    for key, name in (
+        ("against", recipe.against),
+        *(("primary", name) for name in (recipe.primary or ())[:1]),
+    ):
         if arms[name].features == "trees":
-            raise RecipeError(f"recipe key '{key}': expected an arm with a probe, got '{name}', which is read out by trees")
+            raise RecipeError(
+                f"recipe key '{key}': expected an arm with a probe, got '{name}', which is read out by trees"
+            )
     if recipe.primary is not None:
         one, other = (arms[name].seeds or recipe.seeds for name in recipe.primary)
         if not set(one) & set(other):

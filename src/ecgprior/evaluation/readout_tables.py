@@ -88,7 +88,9 @@ def retrieval(setting: Setting, cells: Cells, whole: Mapping[str, Sequence[int]]
     rows = []
     for arm, seeds in whole.items():
         own = [cells[CellName(arm, s, f)].get("retrieval") for s in seeds for f in setting.recipe.split.tests]
-        told = [[one[name] for name in ("precision", "chance", "r2_median")] for one in own if one is not None]
+        told = [
+            [one[name] for name in ("precision", "chance", "r2_median")] for one in own if one is not None
+        ]
         if len(told) == len(own):
             means = [None if np.isnan(v) else float(v) for v in nanmean(np.array(told, dtype=np.float64))]
             rows.append((arm, len(seeds), *means))

@@ -48,19 +48,31 @@ def asked(recipe: BenchmarkRecipe, arm: ResolvedArm) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     if recipe.fractions and arm.arm.features != "trees":
-        found["fractions"] = {"each": sorted(recipe.fractions), "draws": recipe.draws, "least": fractions.LEAST}
+        found["fractions"] = {
+            "each": sorted(recipe.fractions),
+            "draws": recipe.draws,
+            "least": fractions.LEAST,
+        }
     if arm.arm.features is not None:
         return found
     if "knn" in recipe.readouts:
         found["knn"] = {"k": list(nearest.KS), "temperature": nearest.TEMPERATURE}
     if "stacked" in recipe.readouts:
-        found["stacked"] = {"trees": settings_of("trees"), "folds": stacking.INNER_FOLDS, "spread": stacking.SPREAD}
+        found["stacked"] = {
+            "trees": settings_of("trees"),
+            "folds": stacking.INNER_FOLDS,
+            "spread": stacking.SPREAD,
+        }
     if "finetune" in recipe.readouts:
         found["finetune"] = recipe.finetune.model_dump(mode="json")
     if recipe.changed:
         found["changed"] = [change.model_dump(mode="json", exclude_none=True) for change in recipe.changed]
     if recipe.retrieval:
-        found["retrieval"] = {"k": retrieval.K, "similar": retrieval.SIMILAR, "strengths": list(retrieval.STRENGTHS)}
+        found["retrieval"] = {
+            "k": retrieval.K,
+            "similar": retrieval.SIMILAR,
+            "strengths": list(retrieval.STRENGTHS),
+        }
     return found
 
 
@@ -121,7 +133,9 @@ def read_task(
     """
     labels, y = setting.truth[task]
     rows = {part: labelled_rows(setting.corpus, parts, part, y, task) for part in PARTS}
-    x = {part: np.asarray(given.x[np.searchsorted(given.rows, rows[part])], dtype=np.float64) for part in PARTS}
+    x = {
+        part: np.asarray(given.x[np.searchsorted(given.rows, rows[part])], dtype=np.float64) for part in PARTS
+    }
     own = _Parts(name, task, labels, rows, x, {part: y[rows[part]].astype(np.float64) for part in PARTS})
     kind = setting.arm(name).arm.features
     readouts = _of_encoder(setting, own, given) if kind is None else _of_features(setting, own, kind)
@@ -210,7 +224,9 @@ def _trees(setting: Setting, own: _Parts, fold: NDArray[np.int64]) -> stacking.S
             np.savez(logits, train=grown.train, test=grown.test)
             write_json(about, grown.facts)  # last: with it the folder is complete
         with np.load(logits) as file:
-            return stacking.SideLogits(file["train"], file["test"], json.loads(about.read_text(encoding="utf-8")))
+            return stacking.SideLogits(
+                file["train"], file["test"], json.loads(about.read_text(encoding="utf-8"))
+            )
 
 
 def read_retrieval(setting: Setting, parts: Mapping[str, list[str]], given: Given) -> dict[str, Any]:

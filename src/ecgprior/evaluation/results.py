@@ -73,7 +73,9 @@ def tables(setting: Setting, cells: Mapping[CellName, dict[str, Any]]) -> Tables
     whole = _whole_seeds(setting, cells)
     draws = _Draws(setting)
     found = {
-        (arm, readout): _System(setting, {k: v for k, v in cells.items() if k.arm == arm}, readout, seeds, draws)
+        (arm, readout): _System(
+            setting, {k: v for k, v in cells.items() if k.arm == arm}, readout, seeds, draws
+        )
         for arm, seeds in whole.items()
         for readout in _readouts(cells, arm)
     }
@@ -83,7 +85,9 @@ def tables(setting: Setting, cells: Mapping[CellName, dict[str, Any]]) -> Tables
     return Tables(
         pl.DataFrame(summary, schema=_SUMMARY, orient="row"),
         pl.DataFrame(labels, schema=_LABELS, orient="row"),
-        pl.DataFrame([_cell_row(setting, n, c) for n, c in sorted(cells.items())], schema=_CELLS, orient="row"),
+        pl.DataFrame(
+            [_cell_row(setting, n, c) for n, c in sorted(cells.items())], schema=_CELLS, orient="row"
+        ),
         contrasts(setting.recipe.primary, found, setting.recipe.level),
         efficiency(setting, cells, whole),
         retrieval(setting, cells, whole),
@@ -109,7 +113,9 @@ def _whole_seeds(setting: Setting, cells: Iterable[CellName]) -> dict[str, list[
     have = set(cells)
     recipe = setting.recipe
     seeds = {
-        arm.name: [s for s in recipe.seeds if all(CellName(arm.name, s, f) in have for f in recipe.split.tests)]
+        arm.name: [
+            s for s in recipe.seeds if all(CellName(arm.name, s, f) in have for f in recipe.split.tests)
+        ]
         for arm in setting.arms
     }
     return {arm: found for arm, found in seeds.items() if found}
@@ -118,7 +124,9 @@ def _whole_seeds(setting: Setting, cells: Iterable[CellName]) -> dict[str, list[
 def _readouts(cells: Mapping[CellName, dict[str, Any]], arm: str) -> list[str]:
     """Readouts with scores that all of an arm's cells have."""
     found = [task["readouts"] for n, cell in cells.items() if n.arm == arm for task in cell["tasks"].values()]
-    kinds = [kind for kind, values in found[0].items() if "scores" in values and all(kind in one for one in found)]
+    kinds = [
+        kind for kind, values in found[0].items() if "scores" in values and all(kind in one for one in found)
+    ]
     first = [kind for kind in ("head", "probe", "trees") if kind in kinds]
     return first + [kind for kind in kinds if kind not in first]
 
@@ -131,7 +139,17 @@ def _cell_row(setting: Setting, name: CellName, cell: dict[str, Any]) -> tuple[A
     whole = "trunk" in parts and setting.recipe.trunk is not None and setting.recipe.trunk.share == 1
     learnt_from = ("trunk",) if whole else ("train", "trunk")
     records = sum(parts.get(part, 0) for part in learnt_from) if cell["view_passes"] else 0
-    return (name.arm, name.seed, name.fold, seconds["train"], total, cell["view_passes"], records, seen, other)
+    return (
+        name.arm,
+        name.seed,
+        name.fold,
+        seconds["train"],
+        total,
+        cell["view_passes"],
+        records,
+        seen,
+        other,
+    )
 
 
 class _Draws:
@@ -174,7 +192,12 @@ class _System:
     """One arm read out one way: AUROC of every label, fold-averaged and seed-averaged, in every replicate."""
 
     def __init__(
-        self, setting: Setting, cells: Mapping[CellName, dict[str, Any]], readout: str, seeds: list[int], draws: _Draws
+        self,
+        setting: Setting,
+        cells: Mapping[CellName, dict[str, Any]],
+        readout: str,
+        seeds: list[int],
+        draws: _Draws,
     ) -> None:
         self.arm, self.readout, self.seeds = next(iter(cells)).arm, readout, seeds
         self.setting, self.level = setting, setting.recipe.level
@@ -185,10 +208,14 @@ class _System:
         self.draws, share = draws, draws.seeds(len(seeds))
         for task in setting.truth:
             folds = [[_fold(setting, cells[n], n, task, readout) for n in self._names(s)] for s in seeds]
-            by_seed = np.stack([nanmean(np.stack([auroc(y, p, draws.weights(r)) for r, y, p in f])) for f in folds])
+            by_seed = np.stack(
+                [nanmean(np.stack([auroc(y, p, draws.weights(r)) for r, y, p in f])) for f in folds]
+            )
             self.by_seed[task], self.areas[task] = by_seed, np.einsum("rs,src->rc", share, by_seed)
             scores = [evaluate(y, p, setting.truth[task][0]) for f in folds for _, y, p in f]
-            self.left_out[task] = sum(np.isnan(s.per_label["auroc"].to_numpy()).astype(int) for s in scores[: len(folds[0])])
+            self.left_out[task] = sum(
+                np.isnan(s.per_label["auroc"].to_numpy()).astype(int) for s in scores[: len(folds[0])]
+            )
             columns = ("auprc", "f1_max", "brier", "ece")
             mean = {c: nanmean(np.stack([s.per_label[c].to_numpy() for s in scores])) for c in columns}
             mean["f_max"] = nanmean(np.array([[s.micro["f_max"]] for s in scores]))
@@ -218,7 +245,10 @@ class _System:
             gap = self._interval(mine[scope] - its[scope]) if common else None
             difference = (gap.value, gap.low, gap.high) if gap else (None, None, None)
             other = self.other.get(scope, {})
-            means = [float(nanmean(other[c].reshape(-1, 1))[0]) if other else None for c in ("auprc", "f_max", "brier", "ece")]
+            means = [
+                float(nanmean(other[c].reshape(-1, 1))[0]) if other else None
+                for c in ("auprc", "f_max", "brier", "ece")
+            ]
             n_folds = len(self.setting.recipe.split.tests)
             row = (self.arm, self.readout, scope, found.value, found.low, found.high, *difference, *means)
             rows.append((*row, len(self.seeds), n_folds, len(common) or None))
@@ -231,7 +261,18 @@ class _System:
                 found = self._interval(self.areas[task][:, c])
                 other = [float(self.other[task][m][c]) for m in ("auprc", "f1_max", "brier", "ece")]
                 n, positives = int((~np.isnan(y[:, c])).sum()), int(np.nansum(y[:, c]))
-                row = (self.arm, self.readout, task, label, n, positives, found.value, found.low, found.high, *other)
+                row = (
+                    self.arm,
+                    self.readout,
+                    task,
+                    label,
+                    n,
+                    positives,
+                    found.value,
+                    found.low,
+                    found.high,
+                    *other,
+                )
                 rows.append((*row, int(self.left_out[task][c])))
         return rows
 
@@ -246,7 +287,8 @@ def _fold(
     part = cell["tasks"][task]
     labels, y = setting.truth[task]
     if tuple(part["labels"]) != labels:
-        raise CorpusError(f"cell '{name}', task '{task}': expected labels {', '.join(labels)}, got {part['labels']}")
+        raise CorpusError(
+            f"cell '{name}', task '{task}': expected labels {', '.join(labels)}, got {part['labels']}"
+        )
     rows = np.asarray(setting.corpus.rows(part["records"]), dtype=np.int64)
     return rows, y[rows], np.asarray(part["readouts"][readout]["scores"], dtype=np.float64).T
-

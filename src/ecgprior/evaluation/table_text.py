@@ -50,7 +50,11 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
         "",
     ]
     lines += [line for said in _told(recipe) for line in (said, "")]
-    lines += [f"Difference from {recipe.against}, paired, over the seeds that both have:", "", *_differences(found)]
+    lines += [
+        f"Difference from {recipe.against}, paired, over the seeds that both have:",
+        "",
+        *_differences(found),
+    ]
     sections = (
         _contrasts(recipe, found),
         _efficiency(recipe, found),

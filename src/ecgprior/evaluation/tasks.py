@@ -94,7 +94,9 @@ class Task(Part):
         y = label_matrix(index, self.vocabulary, codes)
         taken = self._taken(index)
         if not (taken & ~np.isnan(y).all(axis=1)).any():
-            raise CorpusError(f"task '{self.name}': no record of its sources is labelled in '{self.vocabulary}'")
+            raise CorpusError(
+                f"task '{self.name}': no record of its sources is labelled in '{self.vocabulary}'"
+            )
         y[~taken] = np.nan
         if not self.groups:
             return codes, y

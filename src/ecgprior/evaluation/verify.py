@@ -57,7 +57,9 @@ def verify(result: str | Path, corpus: Corpus | str | Path) -> list[str]:
         raise CorpusError(f"'{to}' holds no benchmark: expected manifest.json and folds.csv")
     found = _recipe_differences(manifest, _json(to / "results.json"))
     if found:  # what the tasks and arms were is no longer known for sure: read them from the other copy
-        manifest = manifest | {"recipe": (_json(to / "results.json") or {}).get("recipe") or manifest["recipe"]}
+        manifest = manifest | {
+            "recipe": (_json(to / "results.json") or {}).get("recipe") or manifest["recipe"]
+        }
     try:
         setting = _setting(manifest, corpus, to)
     except EcgpriorError as error:
@@ -97,9 +99,15 @@ def _sample_differences(setting: Setting) -> list[str]:
     corpus, records = setting.corpus, [*setting.folds.table["record"], *setting.unlabelled]
     there = set(corpus.index["record"])
     rows = corpus.rows(r for r in records if r in there)
-    found = [f"sample: the stored signal of '{name}' is not the one of the corpus' index" for name in corpus.broken(rows)]
+    found = [
+        f"sample: the stored signal of '{name}' is not the one of the corpus' index"
+        for name in corpus.broken(rows)
+    ]
     changed = changed_records(setting.folds, corpus.index, _vocabularies(setting))
-    found += [f"sample: the signal of '{name}' is not the one the benchmark was run on" for name in changed["signal"]]
+    found += [
+        f"sample: the signal of '{name}' is not the one the benchmark was run on"
+        for name in changed["signal"]
+    ]
     found += [f"corpus: '{name}' is in folds.csv but not in the corpus" for name in changed["missing"]]
     found += [f"corpus: '{name}' is in the corpus but not in folds.csv" for name in changed["new"]]
     return found
@@ -125,8 +133,12 @@ def _fold_differences(setting: Setting, manifest: Mapping[str, Any], to: Path) -
     if again is not None and again.digest == manifest["folds"]["digest"]:
         both = setting.folds.table.join(again.table, on="record", how="left", suffix="_split")
         for row in both.filter(pl.col("fold") != pl.col("fold_split")).iter_rows(named=True):
-            found.append(f"fold: '{row['record']}' is in fold {row['fold']}, the split gave {row['fold_split']}")
-    return found or _folds_by_cells(setting, to) or ["fold: folds.csv does not have the digest of manifest.json"]
+            found.append(
+                f"fold: '{row['record']}' is in fold {row['fold']}, the split gave {row['fold_split']}"
+            )
+    return (
+        found or _folds_by_cells(setting, to) or ["fold: folds.csv does not have the digest of manifest.json"]
+    )
 
 
 def _folds_by_cells(setting: Setting, to: Path) -> list[str]:
@@ -147,11 +159,16 @@ def _cell_differences(setting: Setting, to: Path, said: set[str]) -> list[str]:
     for name, cell in _cells(setting, to).items():
         expected = setting.key(name)
         off = [part for part in expected if cell["key"].get(part) != expected[part] and part not in said]
-        found += [f"cell '{name}': it was computed with another {part} than the recipe and folds say" for part in off]
+        found += [
+            f"cell '{name}': it was computed with another {part} than the recipe and folds say"
+            for part in off
+        ]
         if cell["corpus"] != digest:
             found.append(f"cell '{name}': it was computed on a corpus with another digest")
         for task, part in cell["tasks"].items():
-            found += [f"cell '{name}', task '{task}': {fault}" for fault in _faults(setting, name, task, part)]
+            found += [
+                f"cell '{name}', task '{task}': {fault}" for fault in _faults(setting, name, task, part)
+            ]
     return found
 
 
