@@ -11,7 +11,7 @@ in these corpora; in its place stand measured features, standardised robustly on
 their squared differences; one feature gives the published form. A feature that was not measured counts as the
 training median, and a pair of which much is missing counts as nearer: its distance is multiplied by exp(−m_i m_j),
 m = the share that is missing. The paper shows the encoder one random lead of twelve; here the recipe's
-augmentations decide. Two encoder passes a window.
+augmentations decide. Their own encoder is ``net1d``. Two encoder passes a window.
 
 **Source** – Shu et al. 2025, CLEF (arXiv 2512.02180), section 3; what the text leaves open, by the authors' code.
 """

@@ -2,7 +2,7 @@
 
 As published: temperature 0.1, whole ECGs without augmentation, a projector of one hidden layer of 320 and an output
 of 320, one pair a patient and step, all other ECGs of the batch negative. The authors add the two directions' losses;
-here they are averaged, which halves the number. Their encoder's width is 320 too; here it is the recipe's.
+here they are averaged, which halves the number. Their own encoder is ``pclr``, 320 wide too.
 Two encoder passes a patient.
 
 **Source** – Diamant et al. 2022 (arXiv 2104.04569); sizes as in the authors' released model.

@@ -4,7 +4,8 @@ Each view is the window brought to three orthogonal leads, rotated, scaled, brou
 (``augmentations/vcg_rotation.py``), and silent in half of its time, on each lead another half
 (``augmentations/lead_time_out.py``). Views of one patient are positives, all others negatives; temperature 0.1.
 Several positives are averaged outside the logarithm; with one record a patient in the batch it is NT-Xent.
-Two encoder passes a window.
+Two encoder passes a window. Which encoder the paper's figures come from could not be established: code that others
+built on the first author's offers several, a one-dimensional ResNet-18 (``resnet1d``) among them.
 
 **Source** – Gopal et al. 2021 (arXiv 2106.04452): rotation ± 45°, scale 1–1.5 an axis, half of the time masked.
 """
