@@ -4,6 +4,9 @@ import pytest
 
 from ecgprior.errors import RecipeError, UnknownName, describe
 from ecgprior.evaluation.plan import BenchmarkRecipe, flat, resolve_arms
+from ecgprior.evaluation.trunk import two_parts
+from ecgprior.lookup import method
+from ecgprior.objectives.base import Objective
 from ecgprior.recipe import recipe_names
 
 
@@ -37,7 +40,9 @@ def test_refusals(values, changes, says):
 def test_values_are_put_over_the_arms_recipes(values):
     arms = [{**values()["arms"][1], "set": {"objective": {"temperature": 0.5}, "steps": 9}}]
     found = resolve_arms(BenchmarkRecipe.of(values(arms=arms, pretrain={"steps": 5, "batch": 4})))
-    assert [(arm.recipe(3).seed, arm.recipe(3).steps, arm.recipe(3).batch) for arm in found] == [(3, 9, 4)] * 2
+    assert [(arm.recipe(3).seed, arm.recipe(3).steps, arm.recipe(3).batch) for arm in found] == [
+        (3, 9, 4)
+    ] * 2
     assert found[1].recipe(0).objective["temperature"] == 0.5
     assert found[0].digest != found[1].digest
 
@@ -68,6 +73,24 @@ def test_recipes_of_the_package_resolve(name):
     encoders = [arm for arm in resolve_arms(recipe) if arm.arm.features is None]
     assert {arm.recipe(0).steps for arm in encoders if "steps" not in arm.arm.set} == {7}
     assert "random-init" in {arm.name for arm in recipe.arms}
+
+
+@pytest.mark.parametrize("name", ["ssl-screen", "ssl"])
+def test_supervised_training_that_is_told_the_simulators_truth_has_the_budget_of_the_others(name):
+    recipe = BenchmarkRecipe.read(name)
+    arms = {arm.name: arm for arm in resolve_arms(recipe)}
+    assert [arm.name for arm in recipe.arms if arm.trunk_labels] == ["supervised-simulated"]
+    told = arms["supervised-simulated"]
+    assert told.arm.trunk_labels == "simulated" and "simulated" in recipe.trunk.sources
+
+    def passes(arm):
+        plan = arm.recipe(0)
+        return plan.steps * plan.batch * method("objectives", plan.objective["name"], Objective).passes
+
+    assert passes(told) == passes(arms["simclr"]) == 128_000
+    first, then = two_parts(recipe.trunk, told.recipe(0))
+    assert (first.steps, then.steps, then.patience) == (1400, 600, 0)
+    assert then.validate_every and told.recipe(0).encoder == arms["simclr"].recipe(0).encoder
 
 
 def test_the_panel_is_the_one_agreed():
