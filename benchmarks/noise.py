@@ -4,7 +4,8 @@
 
 1. ``--n`` made-up recordings of each kind, a third each with 1, 2 and 3–12 leads; 4–60 s; 250, 500 or 1,000 Hz; standard
    deviation (of a loud burst, of the steps' heights) 0.05–1.5 mV. Every other one of several leads mixes half as many
-   sources, with a tenth of noise of its own. The thresholds were chosen on other recordings of these kinds.
+   sources, with a tenth of noise of its own. Shifts are of about 1 mV and spikes of 1–6 mV over noise of 2–30 µV, every
+   other one low-passed. The thresholds were chosen on other recordings of these kinds.
 2. With DATA (``ludb``, ``ptb-xl`` … as published): how many recordings and single leads have beats, and lose all; of more
    than a minute, parts of 10 s. The shipped weights have learnt LUDB; thresholds were chosen on all these sets.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from scipy.signal import butter, sosfilt
 
 from ecgprior.corpus.catalog import open_source
 from ecgprior.physiology.decode import decode
@@ -28,7 +30,7 @@ from ecgprior.physiology.network import shipped
 from ecgprior.physiology.rules import RULES
 from ecgprior.physiology.windows import probabilities, trace_of
 
-OFF = replace(RULES, heart_share=0.0)
+OFF = replace(RULES, heart_share=0.0, edge_share=2.0)
 SETS = {"ludb": "ludb", "ptbxl": "ptb-xl", "cpsc2021": "cpsc2021-sample", "cinc2011": "cinc2011",
         "cinc2021": "cinc2021-sample", "brugada": "brugada-huca"}  # fmt: skip
 Rng = np.random.Generator
@@ -68,12 +70,56 @@ def steps(rng: Rng, n_leads: int, n: int, fs: float) -> np.ndarray:
     return x
 
 
+def low_passed(x: np.ndarray, rng: Rng, fs: float) -> np.ndarray:
+    """As recorders do: at 40, 100 or 150 Hz (second order), every other recording not at all."""
+    hz = float(rng.choice([40, 100, 150, np.inf, np.inf, np.inf]))
+    return x if hz >= 0.45 * fs else sosfilt(butter(2, hz, fs=fs, output="sos"), x, axis=-1)
+
+
+def beneath(rng: Rng, n_leads: int, n: int, fs: float) -> np.ndarray:
+    """White or pink noise of 2–30 µV for steps and spikes of about 1 mV."""
+    return np.exp(rng.uniform(np.log(0.002), np.log(0.03))) * coloured(rng.integers(2))(rng, n_leads, n, fs)
+
+
+def shifts(rng: Rng, n_leads: int, n: int, fs: float, tau_s: tuple[float, float] | None) -> np.ndarray:
+    """Sudden shifts, 0.2–2 a second or as regular as a heart; they stay, or a high-pass brings them back."""
+    x, regular = np.zeros((n_leads, n)), rng.random() < 0.5
+    tau = np.inf if tau_s is None else np.exp(rng.uniform(*np.log(tau_s))) * fs
+    every = np.arange(rng.uniform(0, fs), n, rng.uniform(0.5, 1.5) * fs).astype(int)
+    for at in every if regular else rng.integers(0, n, 1 + rng.poisson(rng.uniform(0.2, 2) * n / fs)):
+        x[:, at:] += rng.standard_normal((n_leads, 1)) * np.exp(-np.arange(n - at) / tau)
+    return low_passed(x, rng, fs) + beneath(rng, n_leads, n, fs)
+
+
+def spikes(rng: Rng, n_leads: int, n: int, fs: float, tail: bool) -> np.ndarray:
+    """A pacemaker alone: 40–130 bpm, 1–2 ms (a sample at least), every third one in both chambers; 1–6 mV.
+
+    With `tail` an electrode stays polarised: 5–30 % of the spike, decaying within 4–60 ms."""
+    x, width = np.zeros((n_leads, n)), max(1, round(rng.uniform(0.001, 0.002) * fs))
+    height = rng.uniform(0.3, 1, (n_leads, 1)) * rng.choice([-1, 1], (n_leads, 1))
+    chambers = (0, rng.uniform(0.1, 0.2) * fs) if rng.random() < 0.3 else (0,)
+    tau, part = (
+        np.exp(rng.uniform(np.log(0.004), np.log(0.06))) * fs,
+        rng.uniform(0.05, 0.3) * rng.choice([-1, 1]),
+    )
+    for beat in np.arange(rng.uniform(0, fs), n, 60 / rng.uniform(40, 130) * fs):
+        for at in (int(beat + later) for later in chambers):
+            x[:, at : at + width] += height
+            if tail:
+                after = np.arange(max(0, n - at - width))
+                x[:, n - len(after) :] += part * height * np.exp(-after / tau)
+    return np.exp(rng.uniform(0, np.log(6))) * low_passed(x, rng, fs) + beneath(rng, n_leads, n, fs)
+
+
 KINDS: dict[str, Kind] = {"white": coloured(0), "pink": coloured(1), "brown": coloured(2)} | {
     "bursts of muscle, 0.1–1.2 s": partial(bursts, gap_s=0.8, last_s=(0.1, 1.2)),
     "short bursts, 0.05–0.2 s": partial(bursts, gap_s=0.4, last_s=(0.05, 0.2)),
 }
 BANDS = ((5, 20), (8, 30), (1, 15), (0.5, 8), (2, 5), (0.5, 40))
 KINDS |= {f"{low:g}–{high:g} Hz": band(low, high) for low, high in BANDS} | {"steps of an electrode": steps}
+EDGES: dict[str, Kind] = {"shifts that stay": partial(shifts, tau_s=None), "shifts and a high-pass": partial(shifts, tau_s=(0.05, 3.2)),
+         "spikes of a pacemaker": partial(spikes, tail=False), "spikes that polarise": partial(spikes, tail=True)}  # fmt: skip
+KINDS |= EDGES
 HEAD = "| recordings with beats, off → on | 1 lead | 2 leads | 3–12 leads |\n|---|---|---|---|"
 REAL = "| set | with beats | lose all | leads with beats | lose all | … had ≥ 0.9 of them |\n|---|---|---|---|---|---|"
 
@@ -84,13 +130,13 @@ def made_up(which: int, kind: Kind, number: int) -> tuple[np.ndarray, float]:
     n_leads = (1, 2, int(rng.integers(3, 13)))[number % 3]
     fs = float(rng.choice([250, 500, 1000]))
     x = kind(rng, n_leads, round(np.exp(rng.uniform(np.log(4), np.log(60))) * fs), fs)
-    if n_leads > 1 and number // 3 % 2:
+    if n_leads > 1 and number // 3 % 2 and kind not in EDGES.values():
         x = rng.standard_normal((n_leads, k := n_leads // 2)) @ x[:k] / np.sqrt(k) + 0.1 * x
-    return x * np.exp(rng.uniform(np.log(0.05), np.log(1.5))), fs
+    return x if kind in EDGES.values() else x * np.exp(rng.uniform(np.log(0.05), np.log(1.5))), fs
 
 
 def found(signal: np.ndarray, fs: float) -> list[tuple[int, int]]:
-    """Beats and lone P waves with the rule off (``heart_share`` 0 drops nothing) and on; the network runs once."""
+    """Beats and lone P waves with the rule off and on; the network runs once."""
     trace = trace_of(np.ascontiguousarray(signal, np.float32), fs)
     waves = probabilities(shipped(), [trace])[0]
     known = {"fs": trace.fs, "lead_mask": trace.lead_mask, "missing": trace.missing}
@@ -100,16 +146,19 @@ def found(signal: np.ndarray, fs: float) -> list[tuple[int, int]]:
 
 def noise(n: int) -> None:
     print(f"{n} recordings of each kind, a third in each column\n\n{HEAD}")
-    total = np.zeros((2, 2), int)  # beats, any wave; off, on
+    total = np.zeros((2, 2, 2), int)  # noise or edges; beats, any wave; off, on
     for which, (name, kind) in enumerate(KINDS.items()):
         waves = np.array([found(*made_up(which, kind, i)) for i in range(n)])  # (n, off or on, beats or P)
         beats = waves[:, :, 0] > 0
-        total += [beats.sum(0), waves.any(2).sum(0)] if kind is not steps else 0
+        total[int(kind is steps or kind in EDGES.values())] += [beats.sum(0), waves.any(2).sum(0)]
         cells = [f"{off} → {on}" for off, on in (beats[i::3].sum(0) for i in range(3))]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    (off, on), (any_off, any_on) = total
-    print(f"\nWithout the steps, of {n * (len(KINDS) - 1)}: with beats {off} → {on}, "
-          f"with any wave {any_off} → {any_on}\n")  # fmt: skip
+    edges = 1 + len(EDGES)
+    for name, count, ((off, on), (any_off, any_on)) in zip(
+        ("Noise", "Edges"), (len(KINDS) - edges, edges), total
+    ):
+        print(f"\n{name}, of {n * count}: with beats {off} → {on}, with any wave {any_off} → {any_on}")
+    print()
 
 
 def parts(source_name: str, folder: Path) -> Iterator[tuple[np.ndarray, float]]:

@@ -245,7 +245,7 @@ def test_an_unsure_qrs_must_stand_out_of_the_trace_or_belong_to_a_fast_run():
         assert len(sure.global_) == points.shape[1]
         p[:, 2] *= 0.9
         # the rule of hearts.py, for which this is noise, is left out
-        assert len(decode(p, noise, rules=replace(RULES, heart_share=0.0)).global_) == beats
+        assert len(decode(p, noise, rules=replace(RULES, heart_share=0.0, edge_share=2.0)).global_) == beats
         assert len(decode(p, 0.05 * noise + traces(points)).global_) == points.shape[1]
 
 

@@ -10,7 +10,7 @@
 4. Boundaries lie where half of the run's maximum is crossed (:mod:`~ecgprior.physiology.runs`), peaks where the trace
    is farthest from the line between them (:mod:`~ecgprior.physiology.peaks`). Over all leads, the onset is the
    second-earliest and the offset the second-latest one: one stray lead does not make the interval.
-5. Beats that noise may have made are dropped (:mod:`~ecgprior.physiology.hearts`).
+5. Beats that noise, a step or a lone spike may have made are dropped (:mod:`~ecgprior.physiology.hearts`).
 
 No loop over beats or leads: about 1.5 ms for twelve leads of 10 s.
 
@@ -124,19 +124,21 @@ def decode(
     beats = _placed(runs, run_of, slots, signal, smoothed, fs, rules)
     there = ~np.isnan(beats[-1, :, _QRS, _PEAK])
     beats, slots = beats[:, there], slots[there]
-    noise = _noise(smoothed, shown, beats[-1, :, _QRS], events.top[slots[:, _QRS]], fs, rules)
+    noise = _noise(signal, smoothed, shown, beats[-1, :, _QRS], events.top[slots[:, _QRS]], fs, rules)
     alone = np.empty((n_leads + 1, 0, 3))
     if len(lone):
         alone = _placed(runs, run_of, lone, signal, smoothed, fs, rules)[:, :, _P]
         there = ~np.isnan(alone[-1]).all(axis=-1)
         if noise.all():  # no beat either: P waves by themselves are asked the same
-            there[there] &= ~_noise(smoothed, shown, alone[-1, there], events.top[lone[there, _P]], fs, rules)
+            top = events.top[lone[there, _P]]
+            there[there] &= ~_noise(signal, smoothed, shown, alone[-1, there], top, fs, rules)
         alone = alone[:, there]
     beats = beats[:, ~noise]
     return Waves(beats[:-1], beats[-1], alone)
 
 
 def _noise(
+    signal: NDArray[np.float32],
     smoothed: NDArray[np.float32],
     shown: NDArray[np.bool_],
     waves: NDArray[np.float64],
@@ -145,7 +147,7 @@ def _noise(
     rules: Rules,
 ) -> NDArray[np.bool_]:
     """(K,): waves, (K, 3) in samples at `fs`, that noise may have made."""
-    return doubtful_hearts(smoothed, shown, waves * (FS / fs), top, rules)
+    return doubtful_hearts(signal, smoothed, shown, waves * (FS / fs), top, rules)
 
 
 def _placed(

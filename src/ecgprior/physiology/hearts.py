@@ -2,8 +2,10 @@
 leads can look like a QRS.
 
 A heart's beats hold most of what is steep in the trace, or they repeat: QRS, ST and T together resemble those of other
-beats near by. Noise has neither. The rule looks at ten seconds around each beat, so that a part of a long recording
-is judged by itself; where the beats hold most of the steepness, as in nearly all recordings, nothing else is computed.
+beats near by, or the network is certain. Noise has none of these, nor half of each. Steps of an electrode and
+spikes hold all of the steepness and repeat, but are no deflection of a heart (:mod:`~ecgprior.physiology.edges`). The
+rule looks at ten seconds around each beat, so that a part of a long recording is judged by itself; where the beats
+hold most of the steepness, as in nearly all recordings, little else is computed.
 Thresholds were chosen on made-up noise and on 12,000 real recordings and single leads of them (``docs/physiology.md``).
 No loop over beats.
 
@@ -16,6 +18,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .edges import abruptness, left_over
+from .peaks import usual_slope
 from .rules import Rules
 
 _FS = 250
@@ -26,9 +30,11 @@ _REACH = 2  # samples by which a QRS is widened on either side: a slope spans fo
 _HALF = 15  # samples from the peak to a boundary that is not known
 _BEFORE, _AFTER = 50, 100  # samples of QRS, ST and T that are compared …
 _LAG = 2  # … and how far they may be shifted
+_LEAST = 0.01  # rest times share of a QRS that is flat but for one slope
 
 
 def doubtful_hearts(
+    signal: NDArray[np.float32],
     smoothed: NDArray[np.float32],
     shown: NDArray[np.bool_],
     waves: NDArray[np.float64],
@@ -39,8 +45,8 @@ def doubtful_hearts(
 
     Parameters
     ----------
-    smoothed : ndarray, float32, (L, T), mV
-        The trace at 250 Hz, smoothed over 20 ms.
+    signal, smoothed : ndarray, float32, (L, T), mV
+        The trace at 250 Hz, and the same smoothed over 20 ms.
     shown : ndarray, bool, (L,)
         Leads that were recorded.
     waves : ndarray, float64, (K, 3), samples
@@ -52,9 +58,10 @@ def doubtful_hearts(
     Returns
     -------
     ndarray, bool, (K,)
-        True = around it the waves hold less than `heart_share` of the steepness, in the clearest quarter of the leads;
-        their median probability is below `heart_level`; and their median likeness is below `heart_likeness` (one
-        beat alone has none). Records under 2.5 s are not judged.
+        True = of the waves around it `edge_share` are edges; or they hold less than `heart_share` of the steepness, in
+        the clearest quarter of the leads, their median probability is below `heart_level`, their median likeness is
+        below `heart_likeness` (one beat alone has none), and all three together are below `heart_sum`. Records under
+        2.5 s are not judged.
     """
     n = smoothed.shape[1]
     if not len(waves) or n < _SHORTEST or not shown.any():
@@ -64,14 +71,41 @@ def doubtful_hearts(
     start = np.clip(peak.astype(np.int64) - half, 0, max(0, n - 2 * half))
     stop = np.minimum(start + 2 * half, n)
     trace = smoothed if shown.all() else smoothed[shown]
-    doubted = _share(trace, waves, peak, start, stop) < rules.heart_share
-    if not doubted.any():
-        return doubted
     first, last = np.searchsorted(peak, start), np.searchsorted(peak, stop)
-    doubted &= _median_of(top.astype(np.float64), first, last) < rules.heart_level
+    edge = _edges(signal if shown.all() else signal[shown], trace, waves, rules)
+    so_far = np.concatenate([[0], np.cumsum(edge)])
+    edges = so_far[last] - so_far[first] >= rules.edge_share * np.maximum(last - first, 1)
+    share = _share(trace, waves, peak, start, stop)
+    doubted = share < rules.heart_share
+    if not doubted.any():
+        return edges
+    level = _median_of(top.astype(np.float64), first, last)
+    doubted &= level < rules.heart_level
     if doubted.any():
-        doubted &= ~(_median_of(_likeness(trace, peak, rules), first, last) >= rules.heart_likeness)
-    return doubted
+        likeness = np.nan_to_num(_median_of(_likeness(trace, peak, rules), first, last))
+        doubted &= (likeness < rules.heart_likeness) & (_sum(share, level, likeness) < rules.heart_sum)
+    return doubted | edges
+
+
+def _sum(
+    share: NDArray[np.float64], level: NDArray[np.float64], likeness: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(K,): the three together, as a logistic regression of noise against hearts weighs them, rounded."""
+    odds = np.log((share + 0.02) / (1.02 - share))
+    return odds + 4 * np.arctanh(likeness.clip(-0.99, 0.999)) - 1.5 * np.log(1.0005 - level.clip(0, 1))
+
+
+def _edges(
+    signal: NDArray[np.float32], smoothed: NDArray[np.float32], waves: NDArray[np.float64], rules: Rules
+) -> NDArray[np.bool_]:
+    """(K,): which waves are a step or a spike and nothing more."""
+    change, held, at = abruptness(signal, waves)
+    bound = rules.edge_level * (change * held / np.maximum(1 - held, 1e-3)) ** 3
+    edge = bound > _LEAST  # the others cannot be edges
+    if rules.edge_share <= 1 and edge.any():
+        rest, share = left_over(signal, usual_slope(smoothed), at[edge])
+        edge[edge] = (rest * share < bound[edge]) & (rest < rules.edge_rest)
+    return edge
 
 
 def _share(

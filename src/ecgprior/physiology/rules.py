@@ -53,11 +53,20 @@ class Rules:
     rank, rank_leads : int
         Over all leads, the boundary is the one of this rank (0 = earliest onset and latest offset, 1 = the second) if
         at least `rank_leads` leads show the wave, and the outermost one if fewer do.
-    heart_s, heart_share, heart_level, heart_likeness, heart_around : float, float, float, float, int
-        Noise may have made a QRS, which is then dropped, if within `heart_s` seconds around it all QRS together hold less
+    heart_s : float
+        A beat is judged by so many seconds around it.
+    edge_share : float
+        Where this share of the QRS around is edges, steps of an electrode or spikes that no heart answers, all are dropped
+        (:mod:`~ecgprior.physiology.edges`). 2 = nothing is dropped.
+    edge_rest, edge_level : float, float
+        An edge leaves nothing steep when it is cut out: `rest`, less than so many usual slopes, times its share of the
+        edge's height is less than `edge_level` times the cube of how abrupt it is.
+    heart_share, heart_level, heart_likeness, heart_around, heart_sum : float, float, float, int, float
+        Noise may have made a QRS, which is then dropped, if around it all QRS together hold less
         than `heart_share` of the squared slope in the clearest quarter of the leads, their median pooled probability is
-        below `heart_level`, and the median of their likeness, the best correlation with one of `heart_around` beats on
-        either side, is below `heart_likeness` (:mod:`~ecgprior.physiology.hearts`).
+        below `heart_level`, the median of their likeness, the best correlation with one of `heart_around` beats on
+        either side, is below `heart_likeness`, and the three together (log odds of share and of probability, inverse
+        hyperbolic tangent of likeness) give less than `heart_sum` (:mod:`~ecgprior.physiology.hearts`).
     missing_ms : float
         Longer gaps of the signal count: a wave that touches one is absent in this lead.
     """
@@ -87,10 +96,14 @@ class Rules:
     rank: int = 1
     rank_leads: int = 3
     heart_s: float = 10.0
+    edge_share: float = 0.3
+    edge_rest: float = 9.0
+    edge_level: float = 0.003
     heart_share: float = 0.6
-    heart_level: float = 0.99
-    heart_likeness: float = 0.75
+    heart_level: float = 0.993
+    heart_likeness: float = 0.8
     heart_around: int = 24
+    heart_sum: float = 7.5
     missing_ms: float = 40.0
 
 

@@ -1,0 +1,149 @@
+"""Steps of an electrode and spikes without a heart are no beats; a spike that a QRS answers, and any QRS, is one."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from ecgprior.physiology.delineate import delineate
+from ecgprior.physiology.edges import abruptness, left_over
+from ecgprior.physiology.rules import RULES
+from ecgprior.record.record import LEADS, Record
+from ecgprior.simulator.simulate import simulate
+
+FS, N = 500, 5000
+OFF = replace(RULES, heart_share=0.0, edge_share=2.0)
+LEAD_SETS = {1: ("II",), 2: ("I", "II"), 12: LEADS}
+
+
+def beneath(rng, n_leads, mv=0.005):
+    return mv * rng.standard_normal((n_leads, N))
+
+
+def steps(rng, n_leads, tau_s=np.inf):
+    """One about every second, of any height; each decays with `tau_s`."""
+    x = beneath(rng, n_leads)
+    for at in np.arange(200, N, 430) + rng.integers(-80, 80, 12):
+        x[:, at:] += rng.standard_normal((n_leads, 1)) * np.exp(-np.arange(N - at) / (tau_s * FS))
+    return x
+
+
+def spikes(rng, n_leads, tail=0.0, mv=3.0, bpm=60):
+    """One sample of `mv`, then a share `tail` of it that decays with 20 ms."""
+    x, height = (
+        beneath(rng, n_leads),
+        mv * rng.uniform(0.3, 1, (n_leads, 1)) * rng.choice([-1, 1], (n_leads, 1)),
+    )
+    for at in np.arange(150, N, 60 * FS // bpm):
+        x[:, at] += height[:, 0]
+        x[:, at + 1 :] -= tail * height * np.exp(-np.arange(N - at - 1) / (0.02 * FS))
+    return x
+
+
+EDGES = {
+    "steps that stay": steps,
+    "steps, 0.05 Hz": partial(steps, tau_s=3.2),
+    "steps, 0.5 Hz": partial(steps, tau_s=0.32),
+    "steps, 60 ms": partial(steps, tau_s=0.06),
+    "spikes": spikes,
+    "small fast spikes": partial(spikes, mv=0.5, bpm=100),
+    "spikes that polarise": partial(spikes, tail=0.2),
+}
+
+
+@pytest.mark.parametrize("n_leads", LEAD_SETS)
+@pytest.mark.parametrize("kind", EDGES)
+def test_edges_are_no_beats(kind, n_leads):
+    """Of six recordings one at most keeps beats, where two steps fall into one QRS's time."""
+    left = 0
+    for seed in range(6):
+        signal = EDGES[kind](np.random.default_rng([seed, n_leads]), n_leads)
+        left += len(delineate(Record(signal=signal, fs=FS, leads=LEAD_SETS[n_leads]))) > 0
+    assert left <= ("step" in kind)
+
+
+def assert_kept(record):
+    before = delineate(record, rules=OFF)
+    assert len(before) >= 5
+    np.testing.assert_array_equal(delineate(record).global_, before.global_)
+
+
+@pytest.mark.parametrize("n_leads", LEAD_SETS)
+@pytest.mark.parametrize("cause", ["LBBB", "PVC", "NORM"])
+@pytest.mark.parametrize("mv", [1.0, 10.0])
+def test_captured_beats_stay(cause, mv, n_leads):
+    for ecg in simulate(3, seed=5, causes=[cause], fs=FS):
+        record = ecg.record.pick(LEAD_SETS[n_leads])
+        onset, x = ecg.delineation.global_[:, 1, 0], record.signal.copy()
+        height = mv * np.linspace(0.4, 1, n_leads) * np.where(np.arange(n_leads) % 2, -1, 1)
+        for at in onset[np.isfinite(onset)].astype(int):
+            x[:, max(at - 4, 0) : max(at - 3, 1)] += height[:, None]
+        assert_kept(record.with_(signal=x))
+
+
+@pytest.mark.parametrize("n_leads", LEAD_SETS)
+@pytest.mark.parametrize("cause", ["LBBB", "RBBB", "AF", "PVC", "STE-A"])
+def test_wide_and_irregular_beats_stay(cause, n_leads):
+    for ecg in simulate(3, seed=8, causes=[cause], fs=FS):
+        assert_kept(ecg.record.pick(LEAD_SETS[n_leads]))
+
+
+@pytest.mark.parametrize("n_leads", LEAD_SETS)
+def test_the_narrow_qrs_of_a_newborn_and_low_voltage_stay(n_leads):
+    """The same trace, told to be 1.5 or 2 times as fast: QRS of 45 to 60 ms, 100 to 160 bpm; and a third as high."""
+    for ecg in simulate(3, seed=13, causes=["NORM"], fs=FS):
+        record = ecg.record.pick(LEAD_SETS[n_leads])
+        assert_kept(record.with_(fs=(1.5 if n_leads == 1 else 2) * FS))
+        assert_kept(record.with_(signal=0.3 * record.signal))
+
+
+def test_a_heart_among_steps_keeps_its_beats():
+    ecg = next(simulate(1, seed=3, causes=["NORM"], fs=FS))
+    x = ecg.record.signal.copy()
+    for at in (1234, 3210):
+        x[:, at:] += np.linspace(-1, 1, 12)[:, None] * np.exp(-np.arange(N - at) / 150)
+    found, true = delineate(ecg.record.with_(signal=x)).global_[:, 1, 1], ecg.beats.sample
+    inside = true[(true > 100) & (true < N - 100)]
+    assert (np.abs(found[:, None] - inside).min(axis=0) < 40).all()
+
+
+def one(shape, n=400, at=200):
+    """A lead of 0 with `shape` at `at`, and the wave around it."""
+    x = np.zeros((1, n), np.float32)
+    x[0, at : at + len(shape)] = shape
+    return x, np.array([[at - 4.0, at + 2.0, at + 12.0]])
+
+
+def test_a_step_a_spike_and_a_qrs_in_numbers():
+    usual = np.array([0.01], np.float32)
+    step = one(np.ones(200))
+    change, held, at = abruptness(*step)
+    assert (change.item(), held.item(), at.item()) == (2.0, 1.0, 198)  # one slope of 1, and its two changes
+    assert [value.item() for value in left_over(step[0], usual, at)] == [0.0, 0.0]
+    change, held, at = abruptness(*one([3.0]))
+    assert (change.item(), held.item()) == (3.0, 1.0)  # slopes 3, -3; changes 3, -6, 3
+    triangle = one([0, 1, 2, 3, 4, 3, 2, 1, 0])
+    change, held, at = abruptness(*triangle)
+    assert (change.item(), held.item()) == pytest.approx((6 / 8, 3 / 8))  # eight slopes of 1; changes 1, 2, 1
+
+
+def test_what_is_steep_beside_the_edge():
+    usual = np.array([0.01], np.float32)
+    decay = one(np.exp(-np.arange(200) / 20))  # 80 ms
+    rest, share = left_over(decay[0], usual, abruptness(*decay)[2])
+    assert rest < 1 and share < 0.01  # steep it is, but less and less
+    captured = decay[0].copy()
+    captured[0, 208:228] += np.hanning(20).astype(np.float32)
+    waves = decay[1] + [0, 0, 20]
+    rest, share = left_over(captured, usual, abruptness(captured, waves)[2])
+    assert rest > 30 and share > 0.3
+
+
+def test_edges_at_the_ends_of_a_record():
+    x = np.zeros((2, 300), np.float32)
+    x[:, 1:], x[:, 298:] = 1.0, 3.0
+    waves = np.array([[np.nan, 1.0, 6.0], [290.0, np.nan, 299.0], [290.0, 298.0, np.nan]])
+    change, held, at = abruptness(x, waves)
+    assert np.isfinite([change, held, *left_over(x, np.ones(2, np.float32), at)]).all()
+    assert ((at >= 0) & (at < 300)).all()
