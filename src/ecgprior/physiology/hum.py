@@ -34,7 +34,8 @@ def without_hum(x: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
         for hz, loud in zip(MAINS_HZ, _humming(x, fs)):
             if len(loud):
                 x = x.copy()
-                x[loud] -= _hum(x[loud], hz, fs)
+                for lead in loud:  # one at a time: what is computed takes 16 bytes a sample
+                    x[lead] -= _hum(x[lead], hz, fs)
     return x
 
 
@@ -55,11 +56,11 @@ def _humming(x: NDArray[np.float32], fs: float) -> list[NDArray[np.intp]]:
 
 
 def _hum(x: NDArray[np.float32], hz: float, fs: float) -> NDArray[np.float32]:
-    """What a second around each sample (less at the ends) holds of one frequency, same shape."""
-    at, half = np.arange(x.shape[1]), round(fs) // 2
+    """What a second around each sample (less at the ends) of one lead holds of one frequency, same shape."""
+    at, half = np.arange(len(x)), round(fs) // 2
     turn = np.exp(-2j * np.pi * hz / fs * at)
-    level = x.mean(axis=1, keepdims=True)
-    total = np.pad(np.cumsum((x - level) * turn, axis=1), ((0, 0), (1, 0)))
-    first, stop = np.maximum(at - half, 0), np.minimum(at + half + 1, x.shape[1])
-    around = (total[:, stop] - total[:, first]) / (stop - first)
+    total = np.zeros(len(x) + 1, complex)
+    np.cumsum((x - x.mean()) * turn, out=total[1:])
+    first, stop = np.maximum(at - half, 0), np.minimum(at + half + 1, len(x))
+    around = (total[stop] - total[first]) / (stop - first)
     return 2 * (around * turn.conj()).real.astype(np.float32)
