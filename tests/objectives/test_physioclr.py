@@ -150,7 +150,7 @@ def test_rows_without_a_negative_take_no_part_and_are_counted():
 
 def test_every_component_has_its_switch_and_its_terms():
     batch, seen = batch_of(), {}
-    everything = {"regression_weight": 0.5, "signal_weight": 0.3}
+    everything = {"regression_weight": 0.5}
     for name, settings, passes in (
         ("all", everything, 3),
         ("no own view", {"own_view": False}, 2),
@@ -166,20 +166,11 @@ def test_every_component_has_its_switch_and_its_terms():
         seen[name] = {key: float(value) for key, value in loss.terms.items()}
         seen[name]["total"] = loss.total.item()
     every = seen["all"]
-    weights = {"contrast": 1, "global": 0.2, "peak": 0.1, "regression": 0.5, "signal": 0.3}
-    parts = sum(weight * every[name] for name, weight in weights.items())
+    parts = every["contrast"] + 0.2 * every["global"] + 0.1 * every["peak"] + 0.5 * every["regression"]
     assert every["total"] == pytest.approx(parts, rel=1e-5)
     assert {"rank", "positives", "skipped", "floor", "r2"} <= set(every)
     assert "global" not in seen["no decoder"] and "contrast" not in seen["decoder alone"]
     assert seen["no own view"]["positives"] == pytest.approx(every["positives"] - 1)
-
-
-def test_the_trace_is_told_as_it_was_before_leads_were_masked(monkeypatch):
-    objective, batch = made(signal_weight=1.0, lead_mask=0.9), batch_of()
-    given = []
-    monkeypatch.setattr(type(objective.signal), "forward", lambda _, pooled, window: given.append(window) or pooled.sum())
-    loss_of(objective, batch)
-    assert torch.equal(given[0].signal, batch.signal) and given[0].lead_mask.all()
 
 
 def test_the_target_is_the_window_as_it_is_and_the_decoder_reads_masked_leads(monkeypatch):

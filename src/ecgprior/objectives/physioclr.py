@@ -11,8 +11,7 @@ What we changed, each by a switch: similarity block by block and a threshold at 
 positives does not depend on the feature set (``pairs``); a loss that has a lower bound (``loss``); windows of one
 patient and pairs of which too little was measured are never negatives; a window is never its own positive; rows
 without negatives take no part and are counted. Up to three encoder passes a window. Extension, off by default: a head
-that predicts the features (``regression_weight``), and one that tells what each lead's trace is like
-(``signal_weight``).
+that predicts the features (``regression_weight``).
 
 **Source** – Maghsoodi et al. 2025 (arXiv 2509.08116): δ, τ = 0.1, both weights, lead masking; widths of the windows
 around peaks and the projection head are ours.
@@ -38,7 +37,6 @@ from ._distributed import gather, n_processes, total
 from ._feature_targets import FeatureTargets, TargetSettings
 from ._pair_losses import Candidates, Form, row_losses
 from ._physio_pairs import Pairs, PairSettings, Relations
-from ._signal_targets import SignalTargets
 from ._views import Augmentations, View, crop
 from .base import NO_NAMES, Loss, Names, Objective
 
@@ -52,7 +50,7 @@ class PhysioCLR(Objective):
 
     Terms: ``contrast``; ``positives``, how many an anchor has; ``skipped``, the share of anchors without a positive
     or a negative; ``rank``, the effective rank of the embedding; ``floor``, of ``mean_of_logs``; ``global``,
-    ``peak``; ``regression``, ``r2``; ``signal``.
+    ``peak``; ``regression``, ``r2``.
     """
 
     needs = frozenset({"features", "fiducials", "next"})
@@ -103,8 +101,6 @@ class PhysioCLR(Objective):
             Of the features' prediction from the anchor.
         targets : table
             See :class:`~ecgprior.objectives._feature_targets.TargetSettings`.
-        signal_weight : float, default 0
-            Of what :mod:`~ecgprior.objectives._signal_targets` asks of the anchor.
         """
 
         loss: Form = "mean_of_logs"
@@ -131,7 +127,6 @@ class PhysioCLR(Objective):
         decoder_hidden: int = Field(0, ge=0)
         regression_weight: float = Field(0.0, ge=0)
         targets: TargetSettings = Field(default_factory=lambda: TargetSettings.check({}))
-        signal_weight: float = Field(0.0, ge=0)
 
         @property
         def decodes(self) -> bool:
@@ -140,8 +135,7 @@ class PhysioCLR(Objective):
 
         @model_validator(mode="after")
         def _agrees(self) -> Self:
-            heads = self.regression_weight + self.signal_weight
-            if self.contrast_weight + self.global_weight + self.peak_weight + heads == 0:
+            if self.contrast_weight + self.global_weight + self.peak_weight + self.regression_weight == 0:
                 raise ValueError("expected at least one weight above 0")
             if self.contrast_weight and not (self.own_view or self.adjacent or self.similar == "positive"):
                 raise ValueError("own_view, adjacent, similar: expected at least one kind of positive")
@@ -177,8 +171,6 @@ class PhysioCLR(Objective):
         self.pairs = Pairs(config.pairs) if contrasts else None
         self.decoder = Decoder(encoder, config.decoder_hidden) if config.decodes else None
         self.targets = FeatureTargets(encoder.dim, config.targets) if config.regression_weight else None
-        width, n_leads = encoder.dim, len(encoder.leads)
-        self.signal = SignalTargets(width, n_leads, encoder.fs) if config.signal_weight else None
 
     def before_training(self, columns: Mapping[str, Tensor], names: Names = NO_NAMES) -> None:
         """Fit the space of similarity, δ and, if asked for, the targets on the training part."""
@@ -211,10 +203,6 @@ class PhysioCLR(Objective):
             regression, said = self.targets(embedded.pooled, batch.columns["features"])
             parts.append(config.regression_weight * regression)
             terms |= said
-        if self.signal is not None:
-            told = self.signal(embedded.pooled, window)
-            parts.append(config.signal_weight * told)
-            terms["signal"] = told.detach()
         return Loss(torch.stack(parts).sum(), terms)
 
     def _cut(self, batch: Batch, rng: BatchRandom) -> Batch:
