@@ -8,6 +8,7 @@ import pytest
 
 from ecgprior.physiology.delineate import delineate
 from ecgprior.physiology.edges import abruptness, left_over
+from ecgprior.physiology.hearts import _among
 from ecgprior.physiology.rules import RULES
 from ecgprior.record.record import LEADS, Record
 from ecgprior.simulator.simulate import simulate
@@ -106,6 +107,32 @@ def test_a_heart_among_steps_keeps_its_beats():
     found, true = delineate(ecg.record.with_(signal=x)).global_[:, 1, 1], ecg.beats.sample
     inside = true[(true > 100) & (true < N - 100)]
     assert (np.abs(found[:, None] - inside).min(axis=0) < 40).all()
+
+
+@pytest.mark.parametrize("n_leads", LEAD_SETS)
+@pytest.mark.parametrize("mv", [1.0, 3.0])
+def test_a_heart_that_does_not_answer_its_pacemaker_keeps_its_beats(mv, n_leads):
+    """Spikes at 100 a minute across a heart of 60 to 70: a third of what looks like a QRS or more is none."""
+    for seed in (1, 2, 3):
+        ecg = next(simulate(1, seed=seed, causes=["NORM"], fs=FS))
+        x = ecg.record.pick(LEAD_SETS[n_leads]).signal.copy()
+        x[:, 170::300] += mv * np.linspace(0.5, 1, n_leads)[:, None]
+        found = delineate(Record(signal=x, fs=FS, leads=LEAD_SETS[n_leads])).global_[:, 1, 1]
+        assert (np.abs(found[:, None] - ecg.beats.sample).min(axis=0) < 40).mean() >= 0.9
+
+
+def test_a_heart_among_edges_in_numbers():
+    peak = np.arange(100.0, 2400.0, 120.0)
+    edge, x = np.arange(len(peak)) % 3 == 0, np.zeros((1, 2500), np.float32)
+    for at in peak[~edge].astype(int):
+        x[0, at - 20 : at + 21] += np.hanning(41).astype(np.float32)
+    whole = np.zeros(len(peak), int), np.full(len(peak), len(peak))
+    np.testing.assert_array_equal(_among(x, peak, edge, *whole, RULES), ~edge)
+    assert not _among(x, peak, edge | (np.arange(len(peak)) % 3 == 1), *whole, RULES).any()  # edges mostly
+    few = peak[:6], edge[:6], np.zeros(6, int), np.full(6, 6)
+    assert not _among(x[:, :800], *few, RULES).any()  # four beats
+    noise = np.random.default_rng(0).normal(size=(1, 2500)).astype(np.float32)
+    assert not _among(noise, peak, edge, *whole, RULES).any()
 
 
 def one(shape, n=400, at=200):

@@ -3,7 +3,8 @@ leads can look like a QRS.
 
 A heart's beats hold most of what is steep in the trace, or they repeat: QRS, ST and T together resemble those of other
 beats near by, or the network is certain. Noise has none of these, nor half of each. Steps of an electrode and
-spikes hold all of the steepness and repeat, but are no deflection of a heart (:mod:`~ecgprior.physiology.edges`). The
+spikes hold all of the steepness and repeat, but are no deflection of a heart (:mod:`~ecgprior.physiology.edges`); where
+half of the beats or more are none and resemble each other, a heart beats among them, and only the edges go. The
 rule looks at ten seconds around each beat, so that a part of a long recording is judged by itself; where the beats
 hold most of the steepness, as in nearly all recordings, little else is computed.
 Thresholds were chosen on made-up noise and on 12,000 real recordings and single leads of them (``docs/physiology.md``).
@@ -30,6 +31,8 @@ _REACH = 2  # samples by which a QRS is widened on either side: a slope spans fo
 _HALF = 15  # samples from the peak to a boundary that is not known
 _BEFORE, _AFTER = 50, 100  # samples of QRS, ST and T that are compared …
 _LAG = 2  # … and how far they may be shifted
+_FEW, _PART = 6, 0.5  # a heart among edges has at least so many beats in ten seconds, so much of all …
+_ALIKE = 0.7  # … and its beats this likeness: below `heart_likeness`, as edges lie in what is compared
 _LEAST = 0.01  # rest times share of a QRS that is flat but for one slope
 
 
@@ -58,7 +61,8 @@ def doubtful_hearts(
     Returns
     -------
     ndarray, bool, (K,)
-        True = of the waves around it `edge_share` are edges; or they hold less than `heart_share` of the steepness, in
+        True = of the waves around it `edge_share` are edges, unless it is none, nor is half of them, and these
+        resemble each other; or they hold less than `heart_share` of the steepness, in
         the clearest quarter of the leads, their median probability is below `heart_level`, their median likeness is
         below `heart_likeness` (one beat alone has none), and all three together are below `heart_sum`. Records under
         2.5 s are not judged.
@@ -75,6 +79,8 @@ def doubtful_hearts(
     edge = _edges(signal if shown.all() else signal[shown], trace, waves, rules)
     so_far = np.concatenate([[0], np.cumsum(edge)])
     edges = so_far[last] - so_far[first] >= rules.edge_share * np.maximum(last - first, 1)
+    heart = _among(trace, peak, edge, first, last, rules) if edges.any() else np.zeros(len(waves), bool)
+    edges &= ~heart
     share = _share(trace, waves, peak, start, stop)
     doubted = share < rules.heart_share
     if not doubted.any():
@@ -84,7 +90,7 @@ def doubtful_hearts(
     if doubted.any():
         likeness = np.nan_to_num(_median_of(_likeness(trace, peak, rules), first, last))
         doubted &= (likeness < rules.heart_likeness) & (_sum(share, level, likeness) < rules.heart_sum)
-    return doubted | edges
+    return doubted & ~heart | edges
 
 
 def _sum(
@@ -93,6 +99,25 @@ def _sum(
     """(K,): the three together, as a logistic regression of noise against hearts weighs them, rounded."""
     odds = np.log((share + 0.02) / (1.02 - share))
     return odds + 4 * np.arctanh(likeness.clip(-0.99, 0.999)) - 1.5 * np.log(1.0005 - level.clip(0, 1))
+
+
+def _among(
+    trace: NDArray[np.float32],
+    peak: NDArray[np.float64],
+    edge: NDArray[np.bool_],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    rules: Rules,
+) -> NDArray[np.bool_]:
+    """(K,): which waves are a heart's among edges: no edge, nor is half of those from `first` to `last`, and these repeat."""
+    found, rest = np.zeros(len(edge), bool), np.flatnonzero(~edge)
+    if len(rest) < _FEW:
+        return found
+    begin, end = np.searchsorted(rest, first[rest]), np.searchsorted(rest, last[rest])
+    likeness = np.nan_to_num(_median_of(_likeness(trace, peak[rest], rules), begin, end))
+    many = end - begin >= np.maximum(_FEW, _PART * (last - first)[rest])
+    found[rest] = many & (likeness >= _ALIKE)
+    return found
 
 
 def _edges(

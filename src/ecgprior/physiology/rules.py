@@ -57,7 +57,7 @@ class Rules:
         A beat is judged by so many seconds around it.
     edge_share : float
         Where this share of the QRS around is edges, steps of an electrode or spikes that no heart answers, all are dropped
-        (:mod:`~ecgprior.physiology.edges`). 2 = nothing is dropped.
+        (:mod:`~ecgprior.physiology.edges`), or only the edges where a heart beats among them. 2 = nothing is dropped.
     edge_rest, edge_level : float, float
         An edge leaves nothing steep when it is cut out: `rest`, less than so many usual slopes, times its share of the
         edge's height is less than `edge_level` times the cube of how abrupt it is.
