@@ -103,6 +103,13 @@ def test_a_line_of_differences_for_each_system_but_the_reference(recipe):
     assert rows[2:] == [["simclr (linear probe)", "2", *["+0.100 (-0.010 to +0.200)"] * 3]]
 
 
+def test_the_reference_is_marked_too_when_it_is_told_more(recipe):
+    told = {"trunk_labels": "u", "name": "simclr"}
+    arms = [arm.model_copy(update=told) if arm.name == "simclr" else arm for arm in recipe.arms]
+    text = markdown(recipe.model_copy(update={"arms": tuple(arms), "against": "simclr"}), made(), (), "")
+    assert "Difference from simclr ‡, paired" in text and "| simclr ‡ (linear probe) |" in text
+
+
 def test_many_systems_lose_their_intervals_by_label_only(recipe):
     few = tables_of(markdown(recipe, made(readouts=("probe",)), (), ""))["By label, AUROC:"]
     many = tables_of(markdown(recipe, made([f"a{i}" for i in range(20)], ("probe",)), (), ""))[

@@ -151,3 +151,12 @@ def test_a_result_that_is_older_than_a_column_is_not_called_changed(place):
     assert check(place) == []
     change(place / "result/results.json", lambda results: results["summary"][0].update(difference_seeds=7))
     assert any("difference_seeds of random-init" in fault for fault in check(place))
+
+
+def test_a_column_that_was_taken_out_is_missed(place):
+    def without(results):
+        for row in results["summary"]:
+            del row["auroc"]
+
+    change(place / "result/results.json", without)
+    assert any("auroc of random-init/probe/first is None" in fault for fault in check(place))

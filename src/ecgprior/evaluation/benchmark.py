@@ -257,7 +257,7 @@ def _and(parts: Sequence[str]) -> str:
         "unlabelled": "unlabelled records",
         "features": "measured features",
         "fiducials": "measured fiducials",
-        "trunk": "records in its trunk",
+        "trunk": "records or labels in its trunk",
     }
     return " and ".join(words.get(part, part) for part in parts)
 

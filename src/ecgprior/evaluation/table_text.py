@@ -50,8 +50,9 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
         "",
     ]
     lines += [line for said in _told(recipe) for line in (said, "")]
+    against = _marks(recipe).get(recipe.against, recipe.against)
     lines += [
-        f"Difference from {recipe.against}, paired, over the seeds that both have:",
+        f"Difference from {against}, paired, over the seeds that both have:",
         "",
         *_differences(found),
     ]
@@ -71,7 +72,7 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
 
 def _marked(recipe: BenchmarkRecipe, found: Tables) -> Tables:
     """The tables with a mark at the names of arms that learn other labels first."""
-    names = {arm.name: f"{arm.name} {TOLD}" for arm in recipe.arms if arm.trunk_labels}
+    names = _marks(recipe)
     if not names:
         return found
     marked = {
@@ -80,6 +81,10 @@ def _marked(recipe: BenchmarkRecipe, found: Tables) -> Tables:
         if "arm" in (table := getattr(found, field.name)).columns
     }
     return replace(found, **marked)
+
+
+def _marks(recipe: BenchmarkRecipe) -> dict[str, str]:
+    return {arm.name: f"{arm.name} {TOLD}" for arm in recipe.arms if arm.trunk_labels}
 
 
 def _told(recipe: BenchmarkRecipe) -> list[str]:

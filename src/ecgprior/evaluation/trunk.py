@@ -44,13 +44,13 @@ class Trunk:
     Attributes
     ----------
     records : list of str
-        None where the arm has no trunk.
-    names : tuple of str, (C,)
-        Of the labels it learns; of most arms none.
-    labels : ndarray, float32, (len(corpus), C), or None
-        0, 1, or NaN = not one of `records`.
+        Empty where the arm has no trunk.
     rows : ndarray, int64, (len(records),)
         Of the corpus.
+    names : tuple of str, (C,)
+        Of the labels it learns; empty for most arms.
+    labels : ndarray, float32, (len(corpus), C), or None
+        0, 1, or NaN = not labelled, or not one of `records`. None = it learns no labels.
     """
 
     records: list[str]
@@ -60,7 +60,7 @@ class Trunk:
 
     @cached_property
     def digest(self) -> str:
-        """Of the labels, whatever the order of the records."""
+        """Of the labels, whatever the order of the records; only of a trunk that has some."""
         assert self.labels is not None
         own = self.labels[self.rows].tolist()
         return digest_json([self.names, dict(sorted(zip(self.records, own, strict=True)))])
