@@ -4,13 +4,14 @@ Supervised contrast, temperature 0.07, with the nearest neighbour in standardise
 cross-entropy to 128 prototypes (k-means over projections, moving average 0.5), with a weight that rises from 0 to 1
 over 1,000 epochs.
 
-What we changed, beside the authors' code: there the prototypes are clusters of the features, found once before
-training; each is the moving average of the projections of its windows, taken every step, and has a temperature of its own, by
-how far these lie from it. Here they are found once an epoch over the latest projections, have one temperature, and
-the prototype of a window is the one nearest to the sum of its views. Ours, where nothing is said: the neighbour, sought
-in the batch of all processes, is not the same patient. As there, the relation goes one way, and a feature that was
-not measured is the training median; distance = mean of squared differences, of robust z (there: z); windows in which
-nothing was measured have no neighbour. Their own encoder is ``resnet1d``.
+What we changed, beside the authors' code: there the prototypes are clusters of the features, found once
+before training; each is the moving average of the projections of its windows, taken every step, and has a
+temperature of its own, by how far these lie from it. Here they are found once an epoch over the latest
+projections, have one temperature, and the prototype of a window is the one nearest to the sum of its views.
+Ours, where nothing is said: the neighbour, sought in the batch of all processes, is not the same patient. As
+there, the relation goes one way, and a feature that was not measured is the training median; distance = mean
+of squared differences, of robust z (there: z); windows in which nothing was measured have no neighbour. Their
+own encoder is ``resnet1d``.
 An epoch is as many windows as the training part has rows of features. Two encoder passes a window.
 
 **Source** – Gu et al. 2025, 10.1038/s44172-025-00467-6 (Communications Engineering), and the authors' code.
