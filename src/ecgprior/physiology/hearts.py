@@ -79,8 +79,8 @@ def doubtful_hearts(
     edge = _edges(signal if shown.all() else signal[shown], trace, waves, rules)
     so_far = np.concatenate([[0], np.cumsum(edge)])
     edges = so_far[last] - so_far[first] >= rules.edge_share * np.maximum(last - first, 1)
-    heart = _among(trace, peak, edge, first, last, rules) if edges.any() else np.zeros(len(waves), bool)
-    edges &= ~heart
+    if edges.any():
+        edges &= ~_among(trace, peak, edge, first, last, rules)
     share = _share(trace, waves, peak, start, stop)
     doubted = share < rules.heart_share
     if not doubted.any():
@@ -90,7 +90,7 @@ def doubtful_hearts(
     if doubted.any():
         likeness = np.nan_to_num(_median_of(_likeness(trace, peak, rules), first, last))
         doubted &= (likeness < rules.heart_likeness) & (_sum(share, level, likeness) < rules.heart_sum)
-    return doubted & ~heart | edges
+    return doubted | edges
 
 
 def _sum(
