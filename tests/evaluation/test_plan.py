@@ -75,9 +75,8 @@ def test_recipes_of_the_package_resolve(name):
     assert "random-init" in {arm.name for arm in recipe.arms}
 
 
-@pytest.mark.parametrize("name", ["ssl-screen", "ssl"])
-def test_supervised_training_that_is_told_the_simulators_truth_has_the_budget_of_the_others(name):
-    recipe = BenchmarkRecipe.read(name)
+def test_supervised_training_that_is_told_the_simulators_truth_has_the_budget_of_the_others():
+    recipe = BenchmarkRecipe.read("ssl-screen")
     arms = {arm.name: arm for arm in resolve_arms(recipe)}
     assert [arm.name for arm in recipe.arms if arm.trunk_labels] == ["supervised-simulated"]
     told = arms["supervised-simulated"]
