@@ -188,7 +188,7 @@ def contrasts(this: Comparison, score: str) -> Contrasts | None:
     about = (
         "Differences on the same draws of patients and seeds. "
         + (
-            "The contrast in the tinted row was named before anything was computed, and its p stands as it is. "
+            "The contrast in the tinted row was named beforehand, in the recipe, and its p stands as it is. "
             if primary
             else ""
         )

@@ -117,12 +117,12 @@ def gap_sentence(gap: Interval, p: float | None) -> str:
     """The figures of the contrast that was named beforehand.
 
     >>> gap_sentence(Interval(0.03, 0.01, 0.05), 0.004)
-    'Difference +0.030 (+0.010 to +0.050), p = 0.004, in a comparison named before anything was computed.'
+    'Difference +0.030 (+0.010 to +0.050), p = 0.004, in a comparison named beforehand, in the recipe.'
     """
     chance = p_value(p)
     sign = "" if chance.startswith("<") else "= "
     return (
-        f"Difference {difference(gap)}, p {sign}{chance}, in a comparison named before anything was computed."
+        f"Difference {difference(gap)}, p {sign}{chance}, in a comparison named beforehand, in the recipe."
     )
 
 
