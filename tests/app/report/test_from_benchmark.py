@@ -122,7 +122,7 @@ def test_a_primary_contrast_is_the_headline(corpus, finished, tmp_path):
         r"SimCLR does better than Supervised \(macro AUROC 1\.000 against 0\.\d+\)\.", report.headline
     )
     figures = r"Difference \+0\.\d+ \(\+0\.\d+ to \+0\.\d+\), p = 0\.049, in a comparison named before"  # 2 / (1 + 40 replicates)
-    assert re.match(figures, report.lead_in) and "was computed. Measured on 60 records" in report.lead_in
+    assert re.match(figures, report.lead_in) and "in the recipe. Measured on 60 records" in report.lead_in
     assert report.contrasts.primary.against == "Supervised"
     assert [c.against for c in report.contrasts.others] == ["Random encoder"]
     html = render(report)
