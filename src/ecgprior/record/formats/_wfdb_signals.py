@@ -18,7 +18,7 @@ from ._wfdb_header import Header, SignalLine, file_size, opened, safe_name
 from ._wfdb_samples import bytes_needed, decode, missing_value, samples_in
 
 _FLAC = (508, 516, 524)
-_PIECE = 1 << 19  # samples decoded at a time: few calls, and few MB beside the signal
+_PIECE = 1 << 19  # most samples decoded at a time: few calls, and few MB beside the signal
 
 
 def read_signals(
@@ -108,8 +108,9 @@ def _values(
     n = out.shape[1]
     fmt, columns = signals[0].fmt, sum(s.per_frame for s in signals)
     simple = columns == len(signals) and fmt != 8 and not any(s.skew for s in signals)
-    # In pieces; one ends where blocks of 2 and of 3 samples end.
-    frames = max(6, _PIECE // columns // 6 * 6) if simple else n
+    # In pieces of one size; each ends where blocks of 2 and of 3 samples end.
+    pieces = -(-n * columns // _PIECE) if simple else 1
+    frames = -(-n // pieces // 6) * 6 if pieces > 1 else n
     buffer = np.empty(bytes_needed(fmt, min(frames, n) * columns) + 1, np.uint8)  # `decode` looks one further
     scale = _Scale(signals, factors)
     sums = np.zeros(len(signals), np.uint16)
@@ -198,10 +199,10 @@ class _Scale:
             late = None
         exact: NDArray[Any] = out if self.kind is np.float32 else np.empty(block.shape, self.kind)
         if late is None:
-            np.divide(block, self.gain, out=exact, dtype=self.kind, casting="unsafe")
+            exact[...] = block  # a pass of its own takes less than dividing through NumPy's buffer
         else:
             np.subtract(block, late, out=exact, dtype=self.kind, casting="unsafe")
-            exact /= self.gain
+        exact /= self.gain
         if exact is not out:
             out[...] = exact
         if absent is not None:
