@@ -21,6 +21,7 @@ class Sines(Source):
 
     title, licence, url, layout = "Sines, made for a test", "none", "nowhere", "anything"
     vocabularies = ("simulated",)
+    codes = {code: code for code in ("NORM", "AF", "LBBB")}
 
     @property
     def name(self) -> str:
@@ -35,9 +36,8 @@ class Sines(Source):
     def rows(self):
         for i in range(N):
             labels = ("NORM",) if i % 2 else ("AF", "LBBB") if i % 4 else ("AF",)
-            yield CatalogRow(
-                f"r{i:02d}", "sines", f"{i}", f"p{i - (i % 5 == 4)}", 50.0, "female", {"simulated": labels}
-            )
+            labels = {self.vocabularies[0]: tuple(self.codes[label] for label in labels)}
+            yield CatalogRow(f"r{i:02d}", "sines", f"{i}", f"p{i - (i % 5 == 4)}", 50.0, "female", labels)
 
     def load(self, row_path):
         i = int(row_path)
@@ -70,6 +70,20 @@ def finished():
 def sines(tmp_path_factory):
     return prepare(
         [Sines(tmp_path_factory.mktemp("sines"))], tmp_path_factory.mktemp("c") / "corpus", fs=100, workers=1
+    )
+
+
+class OwnSines(Sines):
+    """The same, labelled in words of one's own."""
+
+    vocabularies = ("folder",)
+    codes = {"NORM": "12", "AF": "flutter (typical)", "LBBB": "wide"}
+
+
+@pytest.fixture(scope="session")
+def own_sines(tmp_path_factory):
+    return prepare(
+        [OwnSines(tmp_path_factory.mktemp("own"))], tmp_path_factory.mktemp("c") / "corpus", fs=100, workers=1
     )
 
 

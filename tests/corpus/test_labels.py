@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgprior.corpus.labels import label_matrix, one_sided, vocabulary, vocabulary_names
+from ecgprior.corpus.labels import label_matrix, one_sided, vocabulary, vocabulary_names, vocabulary_of
 from ecgprior.errors import ColumnMissing, UnknownName
 
 COUNTS = {
@@ -83,6 +83,12 @@ def test_a_parent_of_another_table_does_not_count_here():
 def test_a_vocabulary_of_ones_own():
     table = frame("folder", [["b"], ["a"], []])
     np.testing.assert_array_equal(label_matrix(table, "folder"), [[0, 1], [1, 0], [0, 0]])
+
+
+    np.testing.assert_array_equal(label_matrix(table, "folder", ["c", "b"]), [[0, 1], [0, 0], [0, 0]])
+    own = vocabulary_of(table, "folder")
+    assert own.codes == own.names == ("a", "b") and own.find("B") == "b"
+    assert vocabulary_of(frame("ludb", [["AF"]]), "ludb") is vocabulary("ludb")
 
 
 def test_a_catalog_without_labels_says_so():

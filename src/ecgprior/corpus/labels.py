@@ -132,6 +132,36 @@ def vocabulary(name: str) -> Vocabulary:
     )
 
 
+def vocabulary_of(catalog: pl.DataFrame, name: str) -> Vocabulary:
+    """The vocabulary in which records of a catalog are labelled: the package's or, of one's own, the codes that occur.
+
+    Parameters
+    ----------
+    catalog : DataFrame
+        With the column ``labels.<name>``: a list of codes a record, null = not labelled.
+    name : str
+        A table of ``corpus/vocabularies``; of any other (a table of one's own) the codes are sorted, each is its own
+        name, and none has parents or synonyms.
+
+    Raises
+    ------
+    ColumnMissing
+        No record of the catalog is labelled in it; those that are in use are named.
+    """
+    column, used = LABELS + name, vocabularies(catalog)
+    if name not in used:
+        have = ", ".join(used) or "none: this catalog has no labels"
+        raise ColumnMissing(
+            f"labels '{name}': expected a vocabulary in which records are labelled, got one in which none "
+            f"is; in this catalog: {have}.{nearest(name, used)}"
+        )
+    if name in vocabulary_names():
+        return vocabulary(name)
+    codes = tuple(sorted(set(catalog[column].explode().drop_nulls())))
+    nothing: tuple[tuple[str, ...], ...] = ((),) * len(codes)
+    return Vocabulary(name, codes, codes, nothing, nothing)
+
+
 def label_matrix(
     catalog: pl.DataFrame, vocabulary_name: str, codes: Sequence[str] | None = None
 ) -> NDArray[np.float32]:
@@ -160,25 +190,13 @@ def label_matrix(
     UnknownName
         One of `codes` is not in the vocabulary.
     """
-    column = LABELS + vocabulary_name
-    if column not in catalog.columns or catalog[column].null_count() == catalog.height:
-        have = ", ".join(vocabularies(catalog)) or "none: this catalog has no labels"
-        raise ColumnMissing(
-            f"labels '{vocabulary_name}': expected a vocabulary in which records are labelled, got one in which none "
-            f"is; in this catalog: {have}.{nearest(vocabulary_name, vocabularies(catalog))}"
-        )
-    values = catalog[column]
-    if vocabulary_name in vocabulary_names():
-        table = vocabulary(vocabulary_name)
-        wanted = table.codes if codes is None else tuple(table.expect(code) for code in codes)
-        ancestors = table.ancestors
-    else:
-        wanted = tuple(sorted(set(values.explode().drop_nulls()))) if codes is None else tuple(codes)
-        ancestors = {code: frozenset({code}) for code in wanted}
+    table = vocabulary_of(catalog, vocabulary_name)
+    own = vocabulary_name not in vocabulary_names()
+    wanted = table.codes if codes is None else tuple(code if own else table.expect(code) for code in codes)
     place = {code: index for index, code in enumerate(wanted)}
-    columns = {code: [place[up] for up in ups if up in place] for code, ups in ancestors.items()}
+    columns = {code: [place[up] for up in ups if up in place] for code, ups in table.ancestors.items()}
     matrix = np.zeros((catalog.height, len(wanted)), np.float32)
-    for row, present in enumerate(values.to_list()):
+    for row, present in enumerate(catalog[LABELS + vocabulary_name].to_list()):
         if present is None:
             matrix[row] = np.nan
         else:

@@ -16,10 +16,10 @@ SMALL = ["steps=2", "batch=4", "seconds=2.0", "objective.view_seconds=2.0", "enc
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     root, rng = tmp_path_factory.mktemp("records"), np.random.default_rng(0)
-    lines = ["path,patient,labels.ptbxl_superclass,fs"]
+    lines = ["path,patient,labels.ptbxl_superclass,labels,labels.ward,fs"]
     for i in range(20):
         np.save(root / f"{i}.npy", rng.normal(0, 0.3, (12, 300)).astype(np.float32))
-        lines.append(f"{i}.npy,p{i},{('NORM', 'MI')[i % 2]},100")
+        lines.append(f"{i}.npy,p{i},{('NORM', 'MI')[i % 2]},{('-', 'big wave')[i % 2]},W{i % 3},100")
     (root / "records.csv").write_text("\n".join(lines) + "\n")
     with ThreadPoolExecutor(1) as executor:
         return prepare([Folder(root)], root.parent / "made", fs=100, executor=executor).path
@@ -51,6 +51,16 @@ def test_supervised_takes_labels_and_a_fold(corpus, tmp_path):
     assert config["metrics"]["n_records"] == 10
     assert config["provenance"]["facts"]["test_fold"] == 1
     assert "NORM" in config["head"]["labels"]
+
+
+def test_labels_of_ones_own_are_trained_on(corpus, tmp_path):
+    for labels, codes in (("folder", ("big wave",)), ("ward", ("W0", "W1", "W2"))):
+        run("supervised", *SMALL, "--corpus", corpus, "--labels", labels, "--to", tmp_path / labels)
+        made = load(tmp_path / labels / "checkpoint")
+        assert made.labels == codes
+        assert made.predict(np.zeros((12, 300), np.float32), fs=100).shape == (1, len(codes))
+    with pytest.raises(ColumnMissing, match="in this catalog: folder, ptbxl_superclass, ward. Did you mean 'ward'"):
+        run("supervised", *SMALL, "--corpus", corpus, "--labels", "wards", "--to", tmp_path / "run")
 
 
 def test_all_but_the_test_fold_may_be_learnt_from(corpus, tmp_path):

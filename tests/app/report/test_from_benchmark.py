@@ -82,6 +82,16 @@ def test_sources_and_labels_count_what_is_there(corpus):
     ]
 
 
+def test_labels_of_ones_own_stand_for_themselves(own_sines, finished, tmp_path):
+    task = {"name": "sines", "vocabulary": "folder", "min_positives": 5}
+    report = report_of(finished(own_sines, tmp_path, better="simclr", tasks=[task]), own_sines)
+    assert {label.label for label in report.labels} == {"flutter (typical)", "12", "wide"}
+    support = {row.code: (row.name, row.positives) for row in report.support}
+    assert support == {"flutter (typical)": ("flutter (typical)", 30), "12": ("12", 30), "wide": ("wide", 15)}
+    assert any(e.caption.endswith("folder: flutter (typical), wide.") for e in report.examples)
+    assert "flutter (typical)" in render(report)
+
+
 def test_examples_are_the_plainest_records_and_no_record_twice(corpus):
     shown = examples(corpus, [("simulated", "AF"), ("simulated", "LBBB"), ("simulated", "AF"), ("x", "y")])
     assert [e.caption.split(" –")[0] for e in shown] == ["sines/r00", "sines/r02", "sines/r04"]

@@ -40,7 +40,7 @@ def command(
     import os
     from contextlib import nullcontext
 
-    from ...corpus.labels import label_matrix, vocabulary
+    from ...corpus.labels import label_matrix, vocabulary_of
     from ...corpus.shards import Corpus
     from ...training.fit import fit
     from ...training.plan import PretrainRecipe
@@ -51,7 +51,7 @@ def command(
     parts = _parts(split, test_fold, opened, all_but_test)
     known = None
     if labels is not None:
-        names = tuple(vocabulary(labels).codes)
+        names = vocabulary_of(opened.index, labels).codes
         known = (names, label_matrix(opened.index, labels, names))
     first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks
     with progress_bar("pretrain") if first else nullcontext() as move:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
-from ...corpus.labels import label_matrix, vocabulary
+from ...corpus.labels import label_matrix, vocabulary, vocabulary_names, vocabulary_of
 from ...corpus.shards import Corpus
 from ..plots.paper import plot_ecg
 from .content import Example, LabelRow, SourceRow
@@ -56,7 +56,7 @@ def label_rows(corpus: Corpus, vocabularies: Iterable[str]) -> tuple[LabelRow, .
     for name in dict.fromkeys(vocabularies):
         if f"labels.{name}" not in corpus.index.columns:
             continue
-        known = vocabulary(name)
+        known = vocabulary_of(corpus.index, name)
         y = label_matrix(corpus.index, name)
         labelled = int((~np.isnan(y)).any(axis=1).sum())
         found = sorted(zip((-(y == 1).sum(axis=0)).tolist(), known.codes, known.names))
@@ -67,11 +67,15 @@ def label_rows(corpus: Corpus, vocabularies: Iterable[str]) -> tuple[LabelRow, .
 def label_title(name: str, label: str) -> str:
     """A label as a person reads it in little room: its code and meaning, or the one that says it alone.
 
+    Of a vocabulary of one's own the code says it alone.
+
     >>> label_title("cinc2021", "164889003"), label_title("ptbxl_superclass", "HYP")
     ('atrial fibrillation', 'HYP · hypertrophy')
     >>> label_title("cinc2011_quality", "unacceptable"), label_title("ludb", "no such code")
     ('unacceptable', 'no such code')
     """
+    if name not in vocabulary_names():
+        return label
     known = vocabulary(name)
     whole = dict(zip(known.codes, known.names)).get(label, label)
     meaning = re.split(r"[:(]", whole, maxsplit=1)[0].strip()
