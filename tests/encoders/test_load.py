@@ -189,6 +189,13 @@ def test_refuses_what_it_would_have_to_guess(loaded, value, options, error, said
         loaded.embed(value, **options)
 
 
+def test_a_few_samples_are_too_short_as_a_record_and_as_an_array(loaded):
+    few = ecg().with_(signal=1e-2 * ecg().signal[:, :4])
+    for value, options in ((few, {}), (few.signal, {"fs": FS})):
+        with pytest.raises(RecordTooShort, match="expected at least"):
+            loaded.embed(value, **options)
+
+
 def test_says_which_record_it_was(loaded):
     with pytest.raises(LeadMissing) as caught:
         loaded.embed([ecg(), ecg().pick(["V1"]).with_(leads=("Vx",), name="a7")])

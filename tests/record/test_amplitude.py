@@ -45,6 +45,14 @@ def test_nothing_to_judge():
         assert check.ok and np.isnan(check.median_qrs_mv)
 
 
+def test_less_than_a_second_is_not_called_too_small():
+    record = beats(1.2)
+    between = record.with_(signal=0.01 * record.signal[:, 240:260])
+    assert check_amplitude(between).ok
+    assert not check_amplitude(between.with_(signal=between.signal * 1e5)).ok  # however short: 1.2 V
+    assert not check_amplitude(record.with_(signal=1e-3 * record.signal[:, :500])).ok
+
+
 def test_a_level_and_one_spike_do_not_matter():
     record = beats(1.0)
     signal = record.signal + 300

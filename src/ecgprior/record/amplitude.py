@@ -2,7 +2,8 @@
 
 The measure is the median, over leads and one-second stretches, of the peak-to-peak amplitude: mostly the QRS.
 In the recordings of a dozen public 12-lead sets it lies between 0.1 and 4 mV. A file in another unit is off by
-a factor of 1,000; what lies between is left alone.
+a factor of 1,000; what lies between is left alone. Less than a second may lie between two beats: that it is small says
+nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class AmplitudeCheck:
     Attributes
     ----------
     ok : bool
-        The amplitudes can be millivolts (or there is nothing to judge: all flat or NaN).
+        The amplitudes can be millivolts (or there is nothing to judge: all flat or NaN, or small in less than a second).
     median_qrs_mv : float
         Median peak-to-peak amplitude of one-second stretches over the leads that move, as if in mV; NaN when
         none moves.
@@ -68,7 +69,7 @@ def check_amplitude(record: Record) -> AmplitudeCheck:
     median = float(np.median(moving))
     if median > _HIGH_MV:
         unit, factor = ("µV", 1e-3) if median < _HIGH_MV * 1e3 else ("nV", 1e-6)
-    elif median < _LOW_MV:
+    elif median < _LOW_MV and record.n_samples >= round(record.fs):
         unit, factor = "V", 1e3
     else:
         return AmplitudeCheck(True, median)
