@@ -189,8 +189,11 @@ def test_a_set_of_several_is_narrowed_to_the_source(tmp_path):
 
 
 def test_a_source_that_is_not_downloaded_says_where_it_is(tmp_path):
-    with pytest.raises(CorpusError, match="get it at https://doi.org/10.5281/zenodo.4916206"):
+    said = "no SHA256SUMS.txt of its publisher .* cannot be checked .* get it at https://doi.org/10.5281/zenodo.4916206"
+    with pytest.raises(CorpusError, match=said):
         download(source_class("code15"), tmp_path)
+    with pytest.raises(CorpusError, match="make it with `ecgprior simulate"):
+        download(source_class("simulated"), tmp_path)
     with pytest.raises(CorpusError, match="one's own"):
         download(source_class("folder"), tmp_path)
 

@@ -1,5 +1,6 @@
 """Download an openly licensed source: resumed, verified file by file, and never trusted without a hash.
 
+Offered is only what the publisher lists with SHA-256: a download that cannot be checked is not offered.
 PhysioNet serves ``SHA256SUMS.txt`` beside every project. It is fetched first and is the registry for everything
 else: a file that is here and has its hash is left alone, a broken connection is resumed with an HTTP Range request from
 ``<file>.part``, and a file whose hash differs is fetched once more from its beginning and then refused. pooch keeps
@@ -68,7 +69,12 @@ def download(
     """
     name = source.__module__.rsplit(".", 1)[-1]
     if mirror is None and source.sums is None:
-        how = f"get it at {source.url}" if source.url else "it is a folder of one's own"
+        how = f"make it with `{source.url}`" if source.url else "it is a folder of one's own"
+        if source.url.startswith("https://"):
+            how = (
+                f"no {SUMS} of its publisher is known, and a download that cannot be checked is not offered; "
+                f"get it at {source.url}"
+            )
         raise CorpusError(f"source '{name}' ({source.licence}) is not downloaded by ecgprior: {how}.")
     base = f"{mirror.rstrip('/')}/" if mirror else str(source.sums).removesuffix(SUMS)
     to = Path(to)

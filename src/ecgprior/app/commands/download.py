@@ -17,7 +17,10 @@ def command(
     ] = None,
     workers: Annotated[int, typer.Option(help="Files at a time.")] = 4,
 ) -> None:
-    """Download an openly licensed source: resumed, and every file verified by the publisher's SHA-256."""
+    """Download an openly licensed source: resumed, and every file verified by the publisher's SHA-256.
+
+    Offered is only what the publisher lists with SHA-256 (SHA256SUMS.txt): a download that cannot be checked is not offered.
+    """
     from ...corpus.catalog import source_class
     from ...corpus.download import download
     from ..progress import progress_bar
