@@ -24,6 +24,29 @@ def test_a_pipe_or_device_is_not_replaced(tmp_path):
     assert os.listdir(tmp_path) == ["pipe"] and not (tmp_path / "pipe").is_file()
 
 
+def test_a_target_is_judged_before_the_work_and_nothing_is_made(tmp_path):
+    provenance.check_target(tmp_path / "new" / "deeper" / "a.json")
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for path, error in (
+        (tmp_path, IsADirectoryError),
+        (tmp_path / "pipe", OSError),
+        (tmp_path / "file" / "a.json", NotADirectoryError),
+        (tmp_path / "file" / "new" / "a.json", NotADirectoryError),
+    ):
+        with pytest.raises(error) as caught:
+            provenance.check_target(path)
+        assert caught.value.filename == str(path)
+    assert sorted(os.listdir(tmp_path)) == ["file", "pipe"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_no_target(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(PermissionError):
+        provenance.check_target(tmp_path / "closed" / "a.json")
+
+
 def test_nan_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         provenance.write_json(tmp_path / "a.json", {"a": math.nan})

@@ -44,6 +44,31 @@ def digest_pairs(pairs: Iterable[tuple[str, Any]]) -> str:
     return sha256("\n".join(sorted(f"{name}\t{value}" for name, value in pairs)))
 
 
+def check_target(path: str | Path) -> None:
+    """Refuse, before long work, a file that :func:`atomic_open` would refuse after it; nothing is made or changed.
+
+    Raises
+    ------
+    OSError
+        What the system says: its folder, or the folder in which that would be made, cannot be written; `path` is a
+        folder, a device or a pipe.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    _check_kind(path)
+    place = next(above for above in path.absolute().parents if above.exists())
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _check_kind(path: Path) -> None:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
+
+
 @contextlib.contextmanager
 def atomic_open(path: str | Path, mode: str = "w", sync: bool = True) -> Iterator[IO[Any]]:
     """Open a new file that appears under its name only when it is complete and on disk.
@@ -57,8 +82,7 @@ def atomic_open(path: str | Path, mode: str = "w", sync: bool = True) -> Iterato
         What the system says; also when `path` is a device or a pipe, which a rename would replace by a file.
     """
     path = Path(path)
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
+    _check_kind(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:

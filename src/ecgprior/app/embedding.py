@@ -11,7 +11,7 @@ import polars as pl
 from ..corpus.shards import Corpus
 from ..encoders._load import Checkpoint
 from ..errors import ReadError, describe
-from ..provenance import atomic_open
+from ..provenance import atomic_open, check_target
 from ..record.formats.csv import column_names
 from ..record.record import LEADS, Record, canonical_lead
 from .progress import progress_bar
@@ -54,6 +54,8 @@ def embed_to_parquet(checkpoint: Checkpoint, inputs: Sequence[str], to: Path, **
     ------
     ReadError
         There is nothing at all to embed, or nothing that could be; `to` is a folder.
+    OSError
+        `to` cannot be written; before the work.
 
     Notes
     -----
@@ -65,7 +67,7 @@ def embed_to_parquet(checkpoint: Checkpoint, inputs: Sequence[str], to: Path, **
         raise ReadError(f"no record was found in {', '.join(inputs)}: expected files {', '.join(_SUFFIXES)}")
     if to.is_dir():
         raise ReadError(f"'{to}' is a folder: expected the name of the Parquet file to write")
-    # before the work: it may be that nothing can be written there
+    check_target(to)
     to.parent.mkdir(parents=True, exist_ok=True)
     rejected: list[tuple[str, str]] = []
     refuse = lambda number, error: rejected.append((found[number].name, describe(error)))  # noqa: E731

@@ -11,7 +11,7 @@ from ecgprior.app.main import app
 from ecgprior.corpus.catalog import open_source
 from ecgprior.corpus.prepare import prepare
 from ecgprior.encoders._build import build_encoder
-from ecgprior.encoders._load import load, save_checkpoint
+from ecgprior.encoders._load import Checkpoint, load, save_checkpoint
 from ecgprior.errors import ReadError
 from ecgprior.record.formats import wfdb
 from ecgprior.record.preprocess import Preprocessing
@@ -124,6 +124,13 @@ def test_a_csv_with_leads_in_a_folder_is_an_ecg(checkpoint, tmp_path):
         "1 embeddings"
         in run(checkpoint, tmp_path / "ecgs", "--fs", 100, "--to", tmp_path / "e.parquet").output
     )
+
+
+def test_a_target_that_cannot_be_written_is_said_before_the_work(checkpoint, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "stream", lambda *a, **o: pytest.fail("the work has begun"))
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        run(checkpoint, folder, "--to", tmp_path / "file" / "e.parquet")
 
 
 def test_a_list_that_names_itself_an_empty_name_and_a_folder_as_target(checkpoint, folder, tmp_path):

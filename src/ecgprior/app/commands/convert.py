@@ -36,7 +36,9 @@ def command(
     Nothing in the file is executed: a file that holds anything but tensors and plain containers is refused.
     """
     from ...encoders._fairseq import convert
+    from ...provenance import check_target
 
+    check_target(to / "config.json")
     said = {"licence": licence, "source": source}
     done = convert(file, to, fs=fs, seconds=seconds, normalise=normalise.value, said=said, onnx=onnx)
     typer.echo(f"{done.path}: {done.n_parameters / 1e6:.2f} million parameters")

@@ -38,6 +38,7 @@ def command(
     from ...physiology.features.measure import measure
     from ...physiology.network import WaveNetwork
     from ...physiology.quality.assess import quality
+    from ...provenance import check_target
     from ...record.filters import remove_baseline, remove_mains
     from ...record.read import read
     from ..measurements import interval_table, printout_line, quality_lines
@@ -50,6 +51,9 @@ def command(
     for table in (waves, features):
         if table is not None:
             check_table(table)
+    for target in (plot, waves, features):
+        if target is not None:
+            check_target(target)
     weights = WaveNetwork(network) if network is not None else None
     record = read(file, fs=fs, leads=leads.split(",") if leads else None, unit=unit)
     with where(f"file '{file}'"):

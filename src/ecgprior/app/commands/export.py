@@ -17,8 +17,9 @@ def command(
     """
     from ...encoders._export import export_checkpoint
     from ...encoders._load import load
-    from ...provenance import atomic_open
+    from ...provenance import atomic_open, check_target
 
+    check_target(to)
     data = export_checkpoint(load(checkpoint, backend="torch"))
     with atomic_open(to, "wb") as file:
         file.write(data)

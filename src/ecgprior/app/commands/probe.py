@@ -27,10 +27,12 @@ def command(
     from ...corpus.splits import Split
     from ...evaluation.probe import probe
     from ...evaluation.tasks import Task
-    from ...provenance import atomic_open
+    from ...provenance import atomic_open, check_target
     from ..progress import progress_bar
     from ..split_parts import parts_of
 
+    if to is not None:
+        check_target(to)
     folds = Split.load(split)
     parts = parts_of(folds, test_fold)
     task = Task(name=labels, vocabulary=labels, min_positives=min_positives)

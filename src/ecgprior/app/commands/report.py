@@ -16,10 +16,11 @@ def command(
 ) -> None:
     """Write a benchmark as one self-contained HTML page: result, labels, curves, recordings, ECGs on paper."""
     from ...corpus.shards import Corpus
-    from ...provenance import atomic_open
+    from ...provenance import atomic_open, check_target
     from ..report.from_benchmark import report_of
     from ..report.page import render
 
+    check_target(to)
     page = render(report_of(result, Corpus(corpus), work=work))
     to.parent.mkdir(parents=True, exist_ok=True)
     with atomic_open(to) as file:
