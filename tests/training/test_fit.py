@@ -133,6 +133,23 @@ def test_anew_forgets_and_another_recipe_is_refused(corpus, recipe, tmp_path):
     assert load(again).config["provenance"]["recipe"]["optimiser"]["lr"] == 0.002
 
 
+def test_what_is_refused_leaves_no_folder_and_an_earlier_run_as_it_was(corpus, recipe, labels, tmp_path):
+    supervised = recipe(BCE, steps=2)
+    with pytest.raises(ColumnMissing, match="needs labels"):
+        fit(supervised, corpus, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    done = fit(supervised, corpus, tmp_path / "run", labels=labels)
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    with pytest.raises(ColumnMissing, match="needs labels"):
+        fit(supervised, corpus, tmp_path / "run", resume=False)
+    assert before == {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    assert fit(supervised, corpus, tmp_path / "run", labels=labels) == done
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ColumnMissing, match="needs labels"):
+        fit(supervised, corpus, tmp_path / "mine")
+    assert not any((tmp_path / "mine").iterdir())
+
+
 def test_a_run_that_never_took_a_step_binds_nobody(corpus, recipe, tmp_path):
     with pytest.raises(EcgpriorError):
         fit(recipe(batch=1), corpus, tmp_path / "run")  # nothing to tell a window from

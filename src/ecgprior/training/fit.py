@@ -101,10 +101,15 @@ def fit(
     run.find(train, validation)
     with processes(device) as here, torch.random.fork_rng(_cuda(here.device)):
         identity = run.identity(init)
-        if (done := run.claim(identity, resume, here)) is not None:
+        if (done := run.earlier(identity, resume)) is not None:
             return done
-        run.build(here, init, store)
         try:
+            run.build(here, init, store)
+        except BaseException:
+            run.leave()
+            raise
+        try:
+            run.claim(identity, here)
             run.loop(here, tensorboard)
             if here.first:
                 run.finish(identity, onnx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -104,19 +105,20 @@ class Run:
             found["waves"] = marks_digest(self.corpus, rows)
         return found
 
-    def claim(self, identity: dict[str, Any], resume: bool, here: Processes) -> Path | None:
+    def earlier(self, identity: dict[str, Any], resume: bool) -> Path | None:
         """Make the run folder, or find this very run in it; the checkpoint when that one is done.
 
         A run that saved nothing binds nobody: its folder is taken over.
         """
+        self.made = not self.to.exists()
         try:
             self.to.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingStopped(f"run folder '{self.to}': expected one that can be written, got {error}") from error
         written = self.to / "run.json"
         before = json.loads(written.read_text(encoding="utf-8")) if written.is_file() else None
-        here.wait()
-        if resume and before is not None and (before["done"] or has_state(self.to)):
+        self.goes_on = resume and before is not None and (before["done"] or has_state(self.to))
+        if before is not None and self.goes_on:
             if other := _difference(before["identity"], identity):
                 raise RecipeError(
                     f"run folder '{self.to}' holds another run: {other}; give another folder, or start anew "
@@ -124,11 +126,21 @@ class Run:
                 )
             if before["done"]:
                 return self.to / "checkpoint"
-        elif here.first:
-            remove_state(self.to)
-            write_json(written, {"identity": identity, "done": False, "provenance": provenance()})
-        here.wait()
         return None
+
+    def claim(self, identity: dict[str, Any], here: Processes) -> None:
+        """Say whose the run folder is: after every check, so that what is refused leaves an earlier run as it was."""
+        here.wait()
+        if here.first and not self.goes_on:
+            remove_state(self.to)
+            write_json(self.to / "run.json", {"identity": identity, "done": False, "provenance": provenance()})
+        here.wait()
+
+    def leave(self) -> None:
+        """Remove the run folder if it was made in vain."""
+        if self.made:
+            with contextlib.suppress(OSError):  # something lies in it
+                self.to.rmdir()
 
     def build(self, here: Processes, init: str | Path | None, store: WindowStore | None) -> None:
         """Encoder, objective, windows and optimiser; every check before the first step is here."""

@@ -92,6 +92,7 @@ def test_refusals(corpus, tmp_path):
         run("simclr", "stesp=3", *there)
     with pytest.raises(ColumnMissing, match="pass --labels VOCABULARY.*ptbxl_superclass"):
         run("supervised", *SMALL, *there)
+    assert not (tmp_path / "run").exists()
     with pytest.raises(CorpusError, match="--test-fold needs a fold file"):
         run("simclr", *there, "--test-fold", "1")
     with pytest.raises(CorpusError):
