@@ -90,6 +90,13 @@ def test_the_same_call_again_changes_nothing_and_another_is_refused(mixed, make_
         prepare([make_source({"short": mixed.records["short"]})], tmp_path / "c", fs=100)
 
 
+@pytest.mark.parametrize("sources", ["nope", ["nope"], Folder("nope")])
+def test_what_are_no_sources_is_said(tmp_path, sources):
+    with pytest.raises(CorpusError, match="sources: expected a list of sources, or folders by the names"):
+        prepare(sources, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_two_folders_of_one_source_may_hold_the_same_name(ecg, make_source, tmp_path):
     corpus = prepare([make_source({"a": ecg(1)}), make_source({"a": ecg(2)})], tmp_path / "c", workers=1)
     assert corpus.index["record"].to_list() == ["memory/a", "memory/a~2"]

@@ -197,6 +197,9 @@ def test_a_corpus_is_asked_for_its_signals(ecg, make_source, tmp_path, monkeypat
     corpus.index = index
     check_leaks(parts, corpus)
     assert split(corpus, cv=3).manifest["inputs"]["corpus"] == corpus.digest
+    assert split(corpus.path, cv=3).manifest["inputs"]["corpus"] == corpus.digest
+    with pytest.raises(CorpusError, match="manifest.json is not there"):
+        split(str(tmp_path / "nope"))
 
 
 def test_saved_and_loaded(tmp_path):

@@ -5,7 +5,8 @@ import pytest
 
 from ecgprior.errors import CorpusError, ShapeError
 from ecgprior.evaluation.bootstrap import macro_auroc
-from ecgprior.evaluation.probe import fit_probe
+from ecgprior.evaluation.probe import fit_probe, probe
+from ecgprior.evaluation.tasks import Task
 
 
 def world(seed=0, n=400, d=30, c=3):
@@ -67,3 +68,8 @@ def test_refusals():
         fit_probe(np.where(x > 50, np.nan, x), y, x, y)
     with pytest.raises(ShapeError, match="expected"):
         fit_probe(x[:5], y, x, y)
+
+
+def test_a_corpus_may_be_a_path_and_is_looked_at_first(tmp_path):
+    with pytest.raises(CorpusError, match="manifest.json is not there"):
+        probe(tmp_path / "absent", tmp_path / "nope", Task(name="t", vocabulary="v"), {})

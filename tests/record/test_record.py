@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ecgprior.errors import BadSamplingRate, BadUnit, LeadMissing, RecordError, ShapeError
-from ecgprior.record.record import LEADS, Patient, Record, canonical_lead
+from ecgprior.record.beats import Beats
+from ecgprior.record.record import LEADS, Annotations, Patient, Record, canonical_lead
 
 
 def two(**changes):
@@ -79,6 +80,15 @@ def test_leads_by_name():
     with pytest.raises(LeadMissing, match="Did you mean 'aVF'"):
         record.lead("aVFF")
     assert canonical_lead(" v1 ") == "V1" and canonical_lead("MLII") == "MLII"
+
+
+def test_marks_and_beats_are_shown_in_short():
+    n = 5000
+    symbol = ("N",) * (n - 3) + ("V", "V", "A")
+    assert repr(Annotations(np.arange(n), symbol, (None,) * n, ("",) * n)) == "Annotations(5000 marks: N 4997, V 2, A 1)"
+    assert repr(Beats(np.arange(n), symbol)) == "Beats(5000 beats: N 4997, V 2, A 1)"
+    assert repr(Annotations(np.arange(0), (), (), ())) == "Annotations(0 marks)"
+    assert repr(Beats(range(9), "ABCDEFGHI")) == "Beats(9 beats: A 1, B 1, C 1, D 1, E 1, F 1, …)"
 
 
 def test_goes_through_pickle():

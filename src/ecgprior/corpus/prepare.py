@@ -98,6 +98,11 @@ def prepare(
         raise CorpusError(f"rate and seconds: expected finite numbers above 0, got {fs} Hz and {seconds} s")
     if isinstance(sources, Mapping):
         sources = [open_source(name, root) for name, root in sources.items()]
+    if isinstance(sources, str | Path | Source) or not all(isinstance(source, Source) for source in sources):
+        raise CorpusError(
+            "sources: expected a list of sources, or folders by the names of their sources, as "
+            f"{{'ludb': 'path/to/ludb'}}, got {sources!r:.80}"
+        )
     table = gather(sources)
     plan = Plan.of(table, fs=float(fs), seconds=float(seconds), leads=check_leads(leads))
     with writing(folder):

@@ -155,7 +155,7 @@ class Split:
 
 
 def split(
-    index: pl.DataFrame | Corpus,
+    index: pl.DataFrame | Corpus | str | Path,
     *,
     cv: int | None = None,
     labels: str | Sequence[str] | None = None,
@@ -166,7 +166,7 @@ def split(
 
     Parameters
     ----------
-    index : Corpus or polars.DataFrame
+    index : Corpus, path of one, or polars.DataFrame
         ``record``, ``source``, ``patient``, ``fold``, ``labels.*``; ``fingerprint`` when there is one.
     cv : int, optional
         That many folds for cross-validation, at least 3; the publishers' folds are not looked at.
@@ -180,12 +180,13 @@ def split(
     Raises
     ------
     CorpusError
-        A published validation or test fold is empty here; or there are fewer patients than folds.
+        A published validation or test fold is empty here; or there are fewer patients than folds; or no corpus.
     ColumnMissing
         No such vocabulary here.
     SplitLeak
         The publisher's folds hold a patient or a recording twice.
     """
+    index = index if isinstance(index, Corpus | pl.DataFrame) else Corpus(index)
     table = index.index if isinstance(index, Corpus) else index
     _require(table)
     rules: dict[str, dict[str, list[int]]] = {}

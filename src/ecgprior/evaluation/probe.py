@@ -171,7 +171,7 @@ class ProbeResult:
 
 def probe(
     checkpoint: Checkpoint | str | Path,
-    corpus: Corpus,
+    corpus: Corpus | str | Path,
     task: Task,
     parts: Mapping[str, Iterable[str]],
     *,
@@ -184,7 +184,7 @@ def probe(
     Parameters
     ----------
     checkpoint : Checkpoint, str or Path
-    corpus : Corpus
+    corpus : Corpus or path
     task : Task
     parts : mapping with "train", "validation" and "test" to record names
         For example ``Split.parts()``.
@@ -199,9 +199,11 @@ def probe(
         The task has no record, or a part has none; :class:`~ecgprior.errors.SplitLeak` when the parts share
         a patient or a recording.
     """
+    from ..corpus.shards import Corpus
     from ..corpus.splits import check_leaks
     from ..encoders._load import load
 
+    corpus = Corpus(corpus) if isinstance(corpus, str | Path) else corpus
     model = load(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
     names, y = task.matrix(corpus.index)
     rows = {

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ShapeError
+from .record import tally
 
 WAVES = ("P", "QRS", "T")
 """Second-last axis of :class:`Delineation`."""
@@ -51,6 +52,9 @@ class Beats:
 
     def __len__(self) -> int:
         return len(self.sample)
+
+    def __repr__(self) -> str:
+        return f"Beats({len(self)} beats{tally(self.kind)})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

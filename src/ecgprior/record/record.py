@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -48,6 +49,17 @@ class Patient:
     sex: str | None = None
 
 
+def tally(codes: Iterable[str], most: int = 6) -> str:
+    """How often the most frequent codes occur, for a ``repr``.
+
+    >>> tally("NNVNN"), tally("")
+    (': N 4, V 1', '')
+    """
+    counts = Counter(codes)
+    listed = [f"{code} {n}" for code, n in counts.most_common(most)] + ["…"] * (len(counts) > most)
+    return f": {', '.join(listed)}" if listed else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Annotations:
     """Marks published with a record (beats, waves, rhythm changes), as their file orders them.
@@ -71,6 +83,9 @@ class Annotations:
 
     def __len__(self) -> int:
         return len(self.sample)
+
+    def __repr__(self) -> str:
+        return f"Annotations({len(self)} marks{tally(self.symbol)})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
