@@ -15,7 +15,7 @@ from ecgprior.simulator.simulate import simulate
 
 FS, N = 500, 5000
 OFF = replace(RULES, heart_share=0.0, edge_share=2.0)
-LEAD_SETS = {1: ("II",), 2: ("I", "II"), 12: LEADS}
+LEAD_SETS = {1: ("V5",), 2: ("I", "II"), 12: LEADS}
 
 
 def beneath(rng, n_leads, mv=0.005):

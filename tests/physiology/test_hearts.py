@@ -45,18 +45,13 @@ NOISE = {
 
 @pytest.mark.parametrize("n_leads", [1, 2, 12])
 @pytest.mark.parametrize("kind", NOISE)
-def test_noise_has_next_to_no_beats(kind, n_leads):
-    """Of 16 recordings without the rule a third to a half have beats; with it one at most."""
-    before = after = 0
+def test_noise_has_no_wave(kind, n_leads):
+    """16 recordings each; without training on noise, and without the rule, a third to a half had beats."""
     for seed in range(16):
         rng = np.random.default_rng([seed, n_leads])
         record = Record(signal=0.3 * NOISE[kind](rng, n_leads, 5000, 500), fs=500, leads=LEADS[:n_leads])
         found = delineate(record)
-        after += len(found) > 0
-        before += len(delineate(record, rules=OFF)) > 0
-        assert len(found) or found.lone_p.shape[1] == 0
-    assert after <= 1 and before >= after
-    assert before >= 2 or n_leads == 12 or kind == "0.5 to 8 Hz"
+        assert len(found) == 0 and found.lone_p.shape[1] == 0, seed
 
 
 def trace(n_beats, *, alike, floor, n=2500, n_leads=1, seed=0):

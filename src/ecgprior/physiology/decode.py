@@ -118,7 +118,7 @@ def decode(
     events, run_of = _events(found.pick(slice(of_leads, None)), votes, runs, n_leads, n, rules)
     smoothed = smooth(signal, _SMOOTH) if len(events) else signal
     shown = np.ones(n_leads, bool) if lead_mask is None else lead_mask
-    kept = _credible(events, smoothed, shown, rules)
+    kept = _credible(events, smoothed, shown, rules) & ~_beside_gap(events, votes, rules)
     events, run_of = events.pick(kept), run_of[:, kept]
     slots, lone = _slots(events, n, rules)
     beats = _placed(runs, run_of, slots, signal, smoothed, fs, rules)
@@ -252,6 +252,17 @@ def _credible(
         lost = prominence(smoothed, shown, onset, offset) < rules.prominence
         kept[unsure] = ~lost | (near >= rules.run_beats)
     return kept
+
+
+def _beside_gap(events: Runs, votes: NDArray[np.float64], rules: Rules) -> NDArray[np.bool_]:
+    """QRS events next to a gap of all leads that are not sure: a P or T whose neighbour is hidden looks like one."""
+    if votes.all():
+        return np.zeros(len(events), bool)
+    so_far = np.concatenate([[0], np.cumsum(votes == 0)])
+    reach, n = rules.beside_ms * (WAVES_FS / 1000), len(so_far) - 1
+    first = np.clip(np.floor(events.onset - reach), 0, n).astype(np.int64)
+    last = np.clip(np.ceil(events.offset + reach), 0, n).astype(np.int64)
+    return (events.row == _QRS) & (events.top < rules.beside_level) & (so_far[last] > so_far[first])
 
 
 def _doubtful(events: Runs, rules: Rules) -> NDArray[np.bool_]:

@@ -1,11 +1,11 @@
-"""Beats that noise may have made: the network has seen few recordings without a heart, and muscle or motion in one or two
-leads can look like a QRS.
+"""Beats that noise may have made: the network has learnt what is no heart, but muscle or motion in one or two leads can
+still look like a QRS to it.
 
 A heart's beats hold most of what is steep in the trace, or they repeat: QRS, ST and T together resemble those of other
 beats near by, or the network is certain. Noise has none of these, nor half of each. Steps of an electrode and
 spikes hold all of the steepness and repeat, but are no deflection of a heart (:mod:`~ecgprior.physiology.edges`); where
 half of the beats or more are none and resemble each other, a heart beats among them, and only the edges go. The
-rule looks at ten seconds around each beat, so that a part of a long recording is judged by itself; where the beats
+rule looks at a few seconds around each beat, so that a part of a recording is judged by itself; where the beats
 hold most of the steepness, as in nearly all recordings, little else is computed.
 Thresholds were chosen on made-up noise and on 12,000 real recordings and single leads of them (``docs/physiology.md``).
 No loop over beats.
@@ -31,7 +31,7 @@ _REACH = 2  # samples by which a QRS is widened on either side: a slope spans fo
 _HALF = 15  # samples from the peak to a boundary that is not known
 _BEFORE, _AFTER = 50, 100  # samples of QRS, ST and T that are compared …
 _LAG = 2  # … and how far they may be shifted
-_FEW, _PART = 6, 0.5  # a heart among edges has at least so many beats in ten seconds, so much of all …
+_FEW, _PART = 6, 0.5  # a heart among edges has at least so many beats in `edge_s`, so much of all …
 _ALIKE = 0.7  # … and its beats this likeness: below `heart_likeness`, as edges lie in what is compared
 _LEAST = 0.01  # rest times share of a QRS that is flat but for one slope
 
@@ -71,16 +71,14 @@ def doubtful_hearts(
     if not len(waves) or n < _SHORTEST or not shown.any():
         return np.zeros(len(waves), bool)
     peak = np.where(np.isnan(waves[:, 1]), 0.5 * (waves[:, 0] + waves[:, 2]), waves[:, 1])
-    half = int(0.5 * rules.heart_s * _FS)
-    start = np.clip(peak.astype(np.int64) - half, 0, max(0, n - 2 * half))
-    stop = np.minimum(start + 2 * half, n)
     trace = smoothed if shown.all() else smoothed[shown]
-    first, last = np.searchsorted(peak, start), np.searchsorted(peak, stop)
+    _, _, first, last = _around(peak, n, rules.edge_s)
     edge = _edges(signal if shown.all() else signal[shown], trace, waves, rules)
     so_far = np.concatenate([[0], np.cumsum(edge)])
     edges = so_far[last] - so_far[first] >= rules.edge_share * np.maximum(last - first, 1)
     if edges.any():
         edges &= ~_among(trace, peak, edge, first, last, rules)
+    start, stop, first, last = _around(peak, n, rules.heart_s)
     share = _share(trace, waves, peak, start, stop)
     doubted = share < rules.heart_share
     if not doubted.any():
@@ -91,6 +89,14 @@ def doubtful_hearts(
         likeness = np.nan_to_num(_median_of(_likeness(trace, peak, rules), first, last))
         doubted &= (likeness < rules.heart_likeness) & (_sum(share, level, likeness) < rules.heart_sum)
     return doubted | edges
+
+
+def _around(peak: NDArray[np.float64], n: int, seconds: float) -> tuple[NDArray[np.int64], ...]:
+    """(K,) each: samples from which and before which a beat is judged, and the first such wave and the one after the last."""
+    half = int(0.5 * seconds * _FS)
+    start = np.clip(peak.astype(np.int64) - half, 0, max(0, n - 2 * half))
+    stop = np.minimum(start + 2 * half, n)
+    return start, stop, np.searchsorted(peak, start), np.searchsorted(peak, stop)
 
 
 def _sum(

@@ -38,6 +38,8 @@ class Rules:
         (:func:`~ecgprior.physiology.peaks.prominence`), or be one of a fast run …
     run_beats, run_ms : int, float
         … of at least so many within this time: ventricular tachycardia does not stand out of itself.
+    beside_level, beside_ms : float, float
+        A QRS so near a gap of all leads must reach this pooled probability.
     t_reach_ms : float
         A T begins at most so long after the middle of its QRS.
     p_reach_ms : float
@@ -53,8 +55,8 @@ class Rules:
     rank, rank_leads : int
         Over all leads, the boundary is the one of this rank (0 = earliest onset and latest offset, 1 = the second) if
         at least `rank_leads` leads show the wave, and the outermost one if fewer do.
-    heart_s : float
-        A beat is judged by so many seconds around it.
+    heart_s, edge_s : float, float
+        By so many seconds around a beat it is judged whether noise, or an edge, may have made it.
     edge_share : float
         Where this share of the QRS around is edges, steps of an electrode or spikes that no heart answers, all are dropped
         (:mod:`~ecgprior.physiology.edges`), or only the edges where a heart beats among them. 2 = nothing is dropped.
@@ -75,17 +77,19 @@ class Rules:
     event_low: float = 0.3
     gap_ms: tuple[float, float, float] = (24.0, 40.0, 40.0)
     event_level: tuple[float, float, float] = (0.5, 0.4, 0.5)
-    lead_level: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    lead_level: tuple[float, float, float] = (0.5, 0.4, 0.5)
     lead_share: float = 0.15
     shortest_ms: tuple[float, float, float] = (24.0, 24.0, 40.0)
     tolerance_ms: float = 24.0
     refractory_ms: float = 200.0
-    doubtful_level: float = 0.7
+    doubtful_level: float = 0.5
     doubtful_ms: float = 300.0
     sure_level: float = 0.997
     prominence: float = 7.0
     run_beats: int = 6
     run_ms: float = 3000.0
+    beside_level: float = 0.97
+    beside_ms: float = 200.0
     t_reach_ms: float = 600.0
     p_reach_ms: float = 350.0
     p_share: float = 0.4
@@ -95,7 +99,8 @@ class Rules:
     lone_level: float = 0.8
     rank: int = 1
     rank_leads: int = 3
-    heart_s: float = 10.0
+    heart_s: float = 6.0
+    edge_s: float = 10.0
     edge_share: float = 0.3
     edge_rest: float = 9.0
     edge_level: float = 0.003
@@ -103,7 +108,7 @@ class Rules:
     heart_level: float = 0.993
     heart_likeness: float = 0.8
     heart_around: int = 24
-    heart_sum: float = 7.5
+    heart_sum: float = 5.5
     missing_ms: float = 40.0
 
 
