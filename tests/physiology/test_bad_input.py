@@ -113,12 +113,13 @@ def test_slow_and_fast_hearts(bpm, seconds):
     assert_beats(record, true)
 
 
-def test_a_heart_at_250():
-    """T and QRS are one zigzag; the shipped network misses the last beat but one, before the pause at the end."""
-    record, true = rhythm(250, 10)
-    found = detect_beats(record).sample
-    nearest = np.abs(found[:, None] - true).min(axis=1) / record.fs
-    assert len(true) - 1 <= len(found) <= len(true) and nearest.max() < 0.075
+@pytest.mark.parametrize("lead", [None, "II", "V5"])
+@pytest.mark.parametrize("bpm", [220, 250])
+def test_a_heart_at_250(bpm, lead):
+    """T and QRS are one zigzag, which a network that was taught what noise is may take for noise."""
+    record, true = rhythm(bpm, 20)
+    found = detect_beats(record if lead is None else record.pick([lead])).sample
+    np.testing.assert_allclose(found, true, atol=0.15 * record.fs)
 
 
 @pytest.mark.parametrize("noise_mv", [0.001, 0.01, 0.05])

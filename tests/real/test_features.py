@@ -82,7 +82,7 @@ def test_bundle_branch_signs(marked_ludb):
 
 def test_the_kept_waves_of_ludb_are_those_of_its_records(real_data):
     """Features of LUDB without leakage: the file of the cross-fitted networks holds every record of the source."""
-    kept = Path(__file__).parents[2] / "log" / "2026-11-21-delineation" / "ludb-fiducials.parquet"
+    kept = Path(__file__).parents[2] / "log" / "2026-11-22-noise-training" / "ludb-fiducials.parquet"
     if not (real_data / "ludb" / "ludb.csv").is_file() or not kept.is_file():
         pytest.skip(f"no ludb in {real_data}, or no log beside the tests")
     names = catalog([open_source("ludb", real_data / "ludb")])["record"]
