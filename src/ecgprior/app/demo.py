@@ -58,7 +58,7 @@ def run_demo(
     _run("Prepare: one corpus, 500 Hz, millivolts, no recording twice",
          ["prepare", *sources, "--to", str(to / "corpus"), "--rate", "500", "--workers", str(workers)])  # fmt: skip
     _run("Measure: beats, waves and features of every record",
-         ["features", str(to / "corpus"), "--workers", str(workers)])  # fmt: skip
+         ["features", str(to / "corpus"), "--workers", str(workers), "--replace"])  # fmt: skip
     _benchmark(to, simulated=data is None, workers=workers, values=list(values))
     _run("Report",
          ["report", str(to / "result"), "--corpus", str(to / "corpus"), "--to", str(to / "report.html")])  # fmt: skip
