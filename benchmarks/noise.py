@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -218,6 +218,22 @@ def real(network: WaveNetwork, data: Path) -> None:
         print(f"| {name}{', learnt' * (name == 'ludb')} | " + " | ".join(map(str, counts)) + " |", flush=True)
 
 
+def beside(network: WaveNetwork, folder: Path) -> None:
+    rng, counts, number = np.random.default_rng(5), np.zeros((2, 2), int), 0
+    for i, (whole, fs) in enumerate(islice(parts("ptbxl", folder), 120)):
+        n_leads = (1, 2, 12)[i % 3]
+        leads = rng.choice(12, n_leads, replace=False) if n_leads < 12 else np.arange(12)
+        for kind in list(KINDS.values())[-i % 4 :: 4]:
+            x, half = whole[leads].astype(float), whole.shape[1] // 2
+            made = kind(rng, n_leads, x.shape[1] - half, round(fs))
+            x[:, half:] = made if kind in EDGES.values() else made * np.exp(rng.uniform(np.log(0.05), 0))
+            at = [waves.global_[:, 1, 1] / fs for waves in decoded(network, x, fs)]
+            counts += [[(t < half / fs).sum(), (t > half / fs + 0.15).sum()] for t in at]
+            number += 1
+    (kept, false), (left, still) = counts
+    print(f"\nSecond half noise, {number}: beats in the first half {kept} → {left}, in the second {false} → {still}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data", type=Path, nargs="?", help="also real recordings")
@@ -229,6 +245,7 @@ def main() -> None:
     unanswered(network)
     if options.data is not None:
         real(network, options.data)
+        beside(network, options.data / SETS["ptbxl"])
 
 
 if __name__ == "__main__":
