@@ -10,9 +10,9 @@ from ecgprior.record.record import LEADS
 FS, SECONDS, LABELS = 100.0, 5.0, ("AF", "NORM", "PVC")
 
 
-def write(to, **changes):
+def write(to, encoder=None, **changes):
     """A small checkpoint with head, fingerprints and ONNX file."""
-    encoder = build_encoder("xresnet1d", {"size": "0.3m"}, LEADS, FS, seed=0)
+    encoder = encoder or build_encoder("xresnet1d", {"size": "0.3m"}, LEADS, FS, seed=0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         head = torch.nn.Linear(encoder.dim, len(LABELS))

@@ -35,7 +35,7 @@ def test_holds_what_the_format_says_and_no_optimiser(checkpoint):
     config = json.loads((checkpoint / "config.json").read_text())
     assert config["format_version"] == 1 and config["kind"] == "ecgprior-checkpoint"
     assert config["architecture"] == {
-        "name": "xresnet1d", "config": {"size": "0.3m", "kernel": 5}, "dim": 128, "min_samples": 32
+        "name": "xresnet1d", "config": {"size": "0.3m", "kernel": 5, "weakest_lead": 0}, "dim": 128, "min_samples": 32
     }  # fmt: skip
     assert config["leads"] == list(LEADS) and config["unit"] == "mV" and config["fs"] == 100
     assert config["preprocessing"]["normalise"] == "lead" and config["seconds"] == 5

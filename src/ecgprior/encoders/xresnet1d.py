@@ -8,6 +8,8 @@ and maximum side by side); the last norm of each of n blocks starts at 1 / √n,
 network is an arm of every benchmark and would lack its residual branches, and at 1 its values would grow with
 depth. Sizes "0.3m", "0.5m" and "1m" are ours: narrow, for 100 Hz on a CPU.
 
+``weakest_lead`` is ours too: what is wrong with one lead of twelve is lost where the first convolution adds the leads up.
+
 Under ``torchrun`` norms take the statistics of each process' own windows: two processes do not equal one.
 
 Source: He et al. 2019, *Bag of Tricks for Image Classification*, arXiv 1812.01187, section 4 (stem, shortcut);
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Self
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -27,6 +30,8 @@ from ._masked import MaskedBatchNorm, halve, masked_input, mean_over, strided, z
 from .base import Embedding, Encoder
 
 _STRIDE = 32  # five halvings
+_FLAT_MV = 1e-3  # a lead at rest counts as this loud
+_ABSENT = 3.0  # decades of mV, above any that is there
 
 
 class _Size(NamedTuple):
@@ -66,10 +71,14 @@ class XResNet1d(Encoder):
         size : "0.3m", "0.5m", "1m", "18", "50" or "101"
             Millions of parameters at 12 leads, or the published depth (6.3 M for 18, 18.5 M for 50, 33.0 M for 101).
         kernel : int, odd
+        weakest_lead : int, default 0
+            Filters, learnt, the same for each lead, whose output's level in the lead where it is lowest joins the
+            embedding, in decades of mV: -3 = flat.
         """
 
         size: Literal["0.3m", "0.5m", "1m", "18", "50", "101"] = "1m"
         kernel: int = Field(5, ge=3)
+        weakest_lead: int = Field(0, ge=0)
 
         @model_validator(mode="after")
         def _odd(self) -> Self:
@@ -93,11 +102,13 @@ class XResNet1d(Encoder):
                 stride = 2 if stage > 0 and i == 0 else 1
                 self.blocks.append(_Block(width, n_mid, n_out, kernel, stride, gain))
                 width = n_out
-        self.dim = width
+        self.weakest = _WeakestLead(config.weakest_lead, kernel) if config.weakest_lead else None
+        self.dim = width + config.weakest_lead
 
     def forward(self, signal: Tensor, lead_mask: Tensor, valid: Tensor) -> Embedding:
         """Signal (B, L, T) → tokens (B, ⌈T / 32⌉, D), pooled (B, D)."""
         x, mask = masked_input(self, signal, lead_mask, valid)
+        level = None if self.weakest is None else self.weakest(x, lead_mask, mask)
         for layer in self.stem:
             x, mask = layer(x, mask)
         # After ReLU nothing is below 0, so the zeros of padding never win against a valid sample.
@@ -105,12 +116,37 @@ class XResNet1d(Encoder):
         x = zero_invalid(x, mask)
         for block in self.blocks:
             x, mask = block(x, mask)
+        if level is not None:
+            everywhere = level[:, :, None].to(x.dtype).expand(-1, -1, x.shape[2])
+            x = torch.cat([x, zero_invalid(everywhere, mask)], 1)
         tokens = x.transpose(1, 2)
         return Embedding(tokens, mean_over(tokens, mask))
 
     def token_valid(self, valid: Tensor) -> Tensor:
         """A token is valid when the sample on which it stands is: every 32nd."""
         return valid[:, ::_STRIDE]
+
+
+class _WeakestLead(nn.Module):
+    """Level of each filter's output in the present lead where it is lowest: (B, L, T) → float32 (B, `n_filters`)."""
+
+    def __init__(self, n_filters: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, n_filters, kernel, 2, kernel // 2, bias=False)
+        weight = self.conv.weight
+        nn.init.normal_(weight)
+        weight.data /= weight.data.flatten(1).norm(dim=1)[:, None, None]
+
+    def forward(self, x: Tensor, lead_mask: Tensor, mask: Tensor | None) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            made = self.conv(x.float().flatten(0, 1)[:, None]).unflatten(0, x.shape[:2])  # (B, L, F, T / 2)
+            if mask is None:
+                power = made.square().mean(3)
+            else:
+                kept = mask[:, None, None, ::2].float()
+                power = (made.square() * kept).sum(3) / kept.sum(3).clamp(min=1)
+            level = 0.5 * torch.log10(power + _FLAT_MV**2)
+            return level.masked_fill(~lead_mask[:, :, None], _ABSENT).amin(1)
 
 
 class _Layer(nn.Module):
