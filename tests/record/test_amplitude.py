@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgprior.record.amplitude import check_amplitude
+from ecgprior.record.amplitude import check_amplitude, other_unit
 from ecgprior.record.record import Record
 
 
@@ -66,3 +66,14 @@ def test_gaps_and_flat_leads_are_left_out():
     signal[0] = 0
     signal[1, :2000] = np.nan
     assert check_amplitude(record.with_(signal=signal)).ok
+
+
+def test_the_quick_look_says_the_same_and_believes_one_lead():
+    for size, unit in ((1100, "uV"), (0.0011, "V"), (1.1e6, "nV")):
+        assert other_unit(beats(size)) == check_amplitude(beats(size)).finding
+        assert f"pass unit='{unit}'" in other_unit(beats(size))
+    for signal in (beats(1.2).signal, beats(0.05).signal, np.zeros((3, 100)), np.full((3, 100), np.nan)):
+        assert other_unit(Record(signal=signal, fs=500, leads=["I", "II", "V1"])) == ""
+    weak = beats(0.0011).signal.copy()
+    weak[1] *= 1000
+    assert other_unit(Record(signal=weak, fs=500, leads=["I", "II", "V1"])) == ""

@@ -80,3 +80,18 @@ def check_amplitude(record: Record) -> AmplitudeCheck:
         )
     code = unit.replace("µ", "u")
     return AmplitudeCheck(False, median, factor, f"looks like {unit}: median QRS {shown}; pass unit='{code}'")
+
+
+def other_unit(record: Record) -> str:
+    """What :func:`check_amplitude` finds in a record whose range as a whole is no millivolts' either; else empty.
+
+    It costs a look at the largest and the smallest sample where nothing is wrong. A single lead that moves as an ECG does
+    is enough to believe that small amplitudes are millivolts: the others may be flat.
+
+    Parameters
+    ----------
+    record : Record
+    """
+    with np.errstate(invalid="ignore"):
+        size = np.fmax.reduce(record.signal, axis=None) - np.fmin.reduce(record.signal, axis=None)
+    return "" if _LOW_MV <= size <= _HIGH_MV else check_amplitude(record).finding

@@ -103,6 +103,23 @@ def test_every_reason_has_a_sentence():
     assert reason_text("rr_cv", Reason.IMPLAUSIBLE) == "implausible: outside 0 to 3"
 
 
+@pytest.mark.parametrize(("factor", "unit"), [(1000.0, "uV"), (0.001, "V")])
+def test_another_unit_than_mv_is_the_reason_of_every_value(heart, factor, unit):
+    other = heart.record.with_(signal=heart.record.signal * np.float32(factor))
+    values, codes = measure_many([heart.record, other], [heart.delineation] * 2)
+    assert np.isfinite(values[0]).any() and np.isnan(values[1]).all() and (codes[1] == Reason.UNIT).all()
+    found = ep.measure(other)
+    assert set(found.reasons) == set(found) and all(math.isnan(value) for value in found.values())
+    assert all(f"pass unit='{unit}'" in reason for reason in found.reasons.values())
+
+
+def test_low_voltage_is_measured(heart):
+    low = heart.record.with_(signal=heart.record.signal / np.float32(8))
+    whole, low = measure(heart.record, heart.delineation), measure(low, heart.delineation)
+    assert low["qrs_ms"] == whole["qrs_ms"] and low["r_amplitude_mv.V5"] > 0
+    assert Reason.UNIT not in measure_many([heart.record], [heart.delineation])[1]
+
+
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_a_scaled_signal_scales_amplitudes_and_keeps_intervals(factor):
     ecg = next(ep.simulate(1, seed=5, causes=["NORM"], noise=0))

@@ -21,6 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ...errors import ShapeError, unknown_name
+from ...record.amplitude import other_unit
 from ...record.beats import Delineation
 from ...record.record import LEADS, Record, canonical_lead
 from .measured import Measured
@@ -94,7 +95,8 @@ def measure(record: Record, delineation: Delineation | None = None) -> Features:
     Parameters
     ----------
     record : Record
-        Any leads, any rate; in mV, not normalised and not filtered: baseline wander is taken off beat by beat.
+        Any leads, any rate; in mV, not normalised and not filtered: baseline wander is taken off beat by beat. Nothing
+        is measured where the amplitudes say that they are in another unit; the reason names it.
     delineation : Delineation or None
         Of the same leads at the same rate; None: :func:`ecgprior.delineate` is asked.
 
@@ -115,6 +117,8 @@ def measure(record: Record, delineation: Delineation | None = None) -> Features:
     values, codes = measure_many([record], [delineation], leads=record.leads)
     names = feature_names(record.leads)
     why = {names[k]: reason_text(names[k], int(codes[0, k])) for k in np.flatnonzero(codes[0])}
+    if codes[0, 0] == Reason.UNIT:
+        why = dict.fromkeys(names, other_unit(record))
     by_name = dict(zip(names, values[0].tolist()))
     return Features(MappingProxyType(by_name), MappingProxyType(why))
 
@@ -153,6 +157,8 @@ def measure_many(
         for group in _alike(held):
             of_group = Measured(*zip(*(held[k] for k in group)))
             values[group], codes[group] = _rows(of_group, leads)
+        wrong = [bool(other_unit(record)) for record, _ in held]
+        values[wrong], codes[wrong] = np.nan, Reason.UNIT
         pieces.append((values, codes))
     return np.concatenate([v for v, _ in pieces]), np.concatenate([c for _, c in pieces])
 

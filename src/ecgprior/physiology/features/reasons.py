@@ -22,6 +22,7 @@ class Reason(IntEnum):
     LITTLE_TQ = 11
     IMPLAUSIBLE = 12
     GAP = 13
+    UNIT = 14
 
 
 SENTENCES = {
@@ -39,5 +40,6 @@ SENTENCES = {
     Reason.LITTLE_TQ: "too little signal between T and QRS",
     Reason.IMPLAUSIBLE: "implausible: outside the plausible range",
     Reason.GAP: "signal is missing between beats",
+    Reason.UNIT: "amplitudes are not in mV: pass their unit",
 }
-"""The sentence of each code; :meth:`Features.reasons` names the range of an implausible value."""
+"""The sentence of each code; :attr:`Features.reasons` names the range of an implausible value and the likely unit."""
