@@ -2,12 +2,13 @@
 
 import re
 
+import polars as pl
 import pytest
 
-from ecgprior.app.folder_quality import Place, judge_folder
+from ecgprior.app.folder_quality import FINDINGS, FolderQuality, Place, judge_folder
 from ecgprior.app.plots.spread import spread_chart
 from ecgprior.app.report.content import Census, Share
-from ecgprior.app.report.from_quality import report_of
+from ecgprior.app.report.from_quality import _headline, report_of
 from ecgprior.app.report.page import render
 from ecgprior.record.formats import wfdb
 from ecgprior.record.record import Record
@@ -46,6 +47,17 @@ def test_figures(report):
     assert rows["flat"][columns.index("V2")] == 2 and rows["no beats"][columns.index("Record")] == 2
     assert report.headline.startswith(
         "5 of 9 recordings are of acceptable quality; 3 are not, most often for: flat"
+    )
+
+
+def test_the_headline_names_what_sets_the_refused_apart():
+    records = pl.DataFrame({"record": list("abcdef"), "acceptable": [True, True, True, False, False, None]})
+    severe = {"limb leads contradict": "abcde", "mains": "abc", "flat": "de", "clipped": "ae"}
+    rows = [(record, None, name, "severe", "") for name, where in severe.items() for record in where]
+    rows += [("d", "I", "baseline", "note", "")]
+    judged = FolderQuality(records, pl.DataFrame(rows, schema=FINDINGS, orient="row"))
+    assert _headline(judged, 5, 2, 1) == (
+        "3 of 6 recordings are of acceptable quality; 2 are not, most often for: flat, clipped; 1 cannot be read."
     )
 
 

@@ -67,19 +67,29 @@ def report_of(judged: FolderQuality, place: Place, *, worst: int = 8) -> Report:
 
 def _headline(judged: FolderQuality, n: int, refused: int, unreadable: int) -> str:
     said = f"{n - refused:,} of {judged.records.height:,} recordings are of acceptable quality"
-    severe = judged.findings.filter(pl.col("severity") == SEVERE)
-    counts = (
-        severe.unique(["record", "finding"])
-        .group_by("finding")
-        .len()
-        .sort("len", "finding", descending=[True, False])
-    )
-    reasons = [name for name in counts["finding"][:2]]
-    if refused and reasons:
-        said += f"; {refused:,} {'is' if refused == 1 else 'are'} not, most often for: {', '.join(reasons)}"
+    if refused:
+        said += f"; {refused:,} {'is' if refused == 1 else 'are'} not"
+        if reasons := _reasons(judged):
+            said += f", most often for: {', '.join(reasons)}"
     if unreadable:
         said += f"; {unreadable:,} cannot be read"
     return said + "."
+
+
+def _reasons(judged: FolderQuality, most: int = 2) -> list[str]:
+    """The severe findings that set the refused apart: by how much commoner they are there than among the accepted."""
+    severe = judged.findings.filter(pl.col("severity") == SEVERE).unique(["record", "finding"])
+    found = severe.join(judged.records.select("record", "acceptable"), on="record").group_by("finding")
+    share = {
+        said: (pl.col("acceptable") == said).sum() / max(1, (judged.records["acceptable"] == said).sum())
+        for said in (True, False)
+    }
+    excess = (
+        found.agg(excess=share[False] - share[True])
+        .filter(pl.col("excess") > 0)
+        .sort("excess", "finding", descending=[True, False])
+    )
+    return excess["finding"].head(most).to_list()
 
 
 def _facts(records: pl.DataFrame, known: pl.DataFrame) -> tuple[tuple[str, str], ...]:
