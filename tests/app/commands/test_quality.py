@@ -32,6 +32,13 @@ def test_a_folder_becomes_tables_and_a_page(folder, tmp_path):
     assert "2 of 4 recordings are of acceptable quality" in page and "r9.hea" in page and "flat" in page
 
 
+def test_without_a_place_it_writes_beside_the_caller_and_says_where(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("ours", "--workers", 1)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "quality-ours/quality.html").is_file() and "quality-ours/quality.html" in done.output
+
+
 def test_what_is_no_folder_is_said(folder, tmp_path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     for arguments in ((tmp_path / "no", "--to", tmp_path / "o"), (folder, "--to", tmp_path / "file")):

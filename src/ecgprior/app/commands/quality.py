@@ -10,7 +10,10 @@ def command(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder of recordings, a publisher's folder, or a corpus.")
     ],
-    to: Annotated[Path, typer.Option(help="The folder for tables and page; made when it is not there.")],
+    to: Annotated[
+        Path | None,
+        typer.Option(help="The folder for tables and page; default quality-NAME here, NAME the folder's."),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(help="Read as this source, as ludb: puts right what its publisher got wrong."),
@@ -40,6 +43,7 @@ def command(
         raise ReadError(
             f"'{folder}': expected a folder, got {'a file' if folder.exists() else 'nothing there'}"
         )
+    to = to or Path(f"quality-{folder.resolve().name}")
     if to.exists() and not to.is_dir():
         raise ReadError(f"'{to}': expected a folder to write to, got a file")
     place = Place(folder, source)
@@ -54,7 +58,7 @@ def command(
     accepted, unreadable = int(judged.records["acceptable"].sum()), judged.records["unreadable"].count()
     refused = judged.records.height - accepted - unreadable
     typer.echo(
-        f"{to}: {accepted} recordings acceptable, {refused} not, {unreadable} unreadable: quality.html"
+        f"{accepted} recordings acceptable, {refused} not, {unreadable} unreadable: {to / 'quality.html'}"
     )
     if judged.passed_over:
         typer.echo(f"passed over as tables, not ECGs: {', '.join(judged.passed_over[:5])}")
