@@ -52,6 +52,8 @@ def test_a_bad_override_is_refused(tmp_path, override):
 def test_bad_files_and_names(tmp_path):
     with pytest.raises(RecipeError, match="is not there"):
         read_recipe("pretrain", tmp_path / "none.toml")
+    with pytest.raises(RecipeError, match="is not there; the package's own is named 'benchmark/ssl'"):
+        read_recipe("benchmark", "recipes/benchmark/ssl.toml")
     (tmp_path / "bad.toml").write_text("steps = = 3")
     with pytest.raises(RecipeError, match="is not TOML"):
         read_recipe("pretrain", tmp_path / "bad.toml")

@@ -78,7 +78,9 @@ def read_recipe(kind: str, recipe: str | Path, overrides: list[str] | None = Non
     path = Path(recipe)
     if path.suffix == ".toml":
         if not path.is_file():
-            raise RecipeError(f"recipe file '{path}' is not there")
+            folder = path.parent.name or kind
+            ours = f"; the package's own is named '{folder}/{path.stem}'" if path.stem in recipe_names(folder) else ""
+            raise RecipeError(f"recipe file '{path}' is not there{ours}")
         text = path.read_text(encoding="utf-8")
     elif str(recipe) in recipe_names(kind):
         text = resources.files("ecgprior").joinpath("recipes", kind, f"{recipe}.toml").read_text(encoding="utf-8")

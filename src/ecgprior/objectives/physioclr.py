@@ -139,6 +139,8 @@ class PhysioCLR(Objective):
                 raise ValueError("expected at least one weight above 0")
             if self.contrast_weight and not (self.own_view or self.adjacent or self.similar == "positive"):
                 raise ValueError("own_view, adjacent, similar: expected at least one kind of positive")
+            if self.similar == "negative" and self.loss == "soft":
+                raise ValueError("similar = 'negative': physiology plays no part, but loss = 'soft' weighs by it")
             moved = [
                 step.get("name") for step in self.anchor_augmentations if step.get("name") in _MOVES_TIME
             ]
