@@ -6,8 +6,9 @@ from typer.testing import CliRunner
 
 import ecgprior.physiology.delineate as room
 from ecgprior.app.main import app
-from ecgprior.errors import CheckpointError, RecordError, describe
+from ecgprior.errors import CheckpointError, ReadError, RecordError, describe
 from ecgprior.record.formats.wfdb import write
+from ecgprior.record.read import read
 from ecgprior.simulator.simulate import simulate
 
 
@@ -57,3 +58,16 @@ def test_a_wrong_network_is_refused_and_the_record_is_not_blamed(file, tmp_path)
     assert isinstance(run.exception, CheckpointError)
     said = describe(run.exception)
     assert f"wave network {wrong}: expected a valid ONNX file" in said and str(file) + "'" not in said
+
+
+def test_a_source_puts_right_what_its_publisher_got_wrong(file, tmp_path):
+    """Here two names that stand for each other, as in files of cinc2011."""
+    ecg = read(file)
+    names = [{"aVL": "aVF", "aVF": "aVL"}.get(lead, lead) for lead in ecg.leads]
+    write(ecg.with_(leads=names).pick(ecg.leads), tmp_path / "b")
+    plain = CliRunner().invoke(app, ["delineate", str(tmp_path / "b")])
+    mended = CliRunner().invoke(app, ["delineate", str(tmp_path / "b"), "--source", "cinc2011"])
+    assert plain.exit_code == mended.exit_code == 0, mended.output
+    assert "limb leads" in plain.output and "limb leads" not in mended.output
+    run = CliRunner().invoke(app, ["delineate", str(file), "--source", "ludb", "--unit", "uV"])
+    assert isinstance(run.exception, ReadError) and "got both" in str(run.exception)

@@ -23,6 +23,10 @@ def command(
         str | None, typer.Option(help="Lead names, comma between, where the file has none.")
     ] = None,
     unit: Annotated[str | None, typer.Option(help="V, mV or uV, where the file does not say.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Read as of this source, as ludb: puts right what its publisher got wrong."),
+    ] = None,
     start: Annotated[float, typer.Option(help="First second drawn.")] = 0.0,
     seconds: Annotated[float | None, typer.Option(help="How long; default 10, strips go on to 60.")] = None,
     layout: Annotated[Literal["auto", "3x4", "strips"], typer.Option(help="Arrangement of leads.")] = "auto",
@@ -33,7 +37,8 @@ def command(
     mains: Annotated[float | None, typer.Option(help="Draw without mains hum at this many Hz.")] = None,
 ) -> None:
     """Find P, QRS and T in one ECG, measure its intervals, and draw it on paper with coloured waves."""
-    from ...errors import where
+    from ...corpus.catalog import source_class
+    from ...errors import ReadError, where
     from ...physiology.delineate import delineate
     from ...physiology.features.measure import measure
     from ...physiology.network import WaveNetwork
@@ -54,8 +59,15 @@ def command(
     for target in (plot, waves, features):
         if target is not None:
             check_target(target)
+    if source is not None and not (fs is leads is unit is None):
+        raise ReadError(
+            "source and fs, leads or unit: expected one of them, got both – the source knows its files"
+        )
     weights = WaveNetwork(network) if network is not None else None
-    record = read(file, fs=fs, leads=leads.split(",") if leads else None, unit=unit)
+    if source is not None:
+        record = source_class(source)(file.parent).load(file.name)
+    else:
+        record = read(file, fs=fs, leads=leads.split(",") if leads else None, unit=unit)
     with where(f"file '{file}'"):
         found = delineate(record, network=weights)
         measured = measure(record, found)
