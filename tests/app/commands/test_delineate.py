@@ -34,6 +34,17 @@ def test_intervals_are_printed_and_everything_is_written(file, tmp_path):
     assert features.columns == ["name", "value", "unit", "reason"] and "qrs_ms" in features["name"]
 
 
+def test_files_are_there_also_when_nobody_reads_what_is_printed(file, tmp_path, monkeypatch):
+    def closed(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", closed)
+    to = [tmp_path / name for name in ("x.svg", "w.csv", "f.csv")]
+    arguments = ["--plot", to[0], "--waves", to[1], "--features", to[2]]
+    run = CliRunner().invoke(app, ["delineate", str(file), *map(str, arguments)])
+    assert run.exit_code != 0 and all(path.is_file() for path in to)
+
+
 def test_the_picture_may_be_filtered_and_cut(file, tmp_path):
     to = tmp_path / "x.png"
     options = ["--baseline", "0.5", "--mains", "50", "--start", "2", "--seconds", "4", "--layout", "strips"]

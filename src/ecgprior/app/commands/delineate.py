@@ -71,7 +71,7 @@ def command(
     with where(f"file '{file}'"):
         found = delineate(record, network=weights)
         measured = measure(record, found)
-        print(f"{record!r}\n{interval_table(measured)}\n{quality_lines(quality(record))}")
+        said = [f"{record!r}\n{interval_table(measured)}\n{quality_lines(quality(record))}"]
         if plot is not None:
             shown, done = record, []
             if baseline is not None:
@@ -88,8 +88,9 @@ def command(
                 waves=found,
                 note=printout_line(measured),
             )
-            print(write_picture(drawing, plot))
+            said.append(str(write_picture(drawing, plot)))
     if waves is not None:
-        print(write_table(found.table(), waves))
+        said.append(str(write_table(found.table(), waves)))
     if features is not None:
-        print(write_table(measured.table(), features))
+        said.append(str(write_table(measured.table(), features)))
+    print("\n".join(said))  # last: where the reader goes away early (a pipe into head), the files are there
