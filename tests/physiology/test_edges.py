@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfilt
 
 from ecgprior.physiology.delineate import delineate
 from ecgprior.physiology.edges import abruptness, left_over
@@ -56,12 +57,66 @@ EDGES = {
 @pytest.mark.parametrize("n_leads", LEAD_SETS)
 @pytest.mark.parametrize("kind", EDGES)
 def test_edges_are_no_beats(kind, n_leads):
-    """Of six recordings one at most keeps beats, where two steps fall into one QRS's time."""
-    left = 0
     for seed in range(6):
         signal = EDGES[kind](np.random.default_rng([seed, n_leads]), n_leads)
-        left += len(delineate(Record(signal=signal, fs=FS, leads=LEAD_SETS[n_leads]))) > 0
-    assert left <= ("step" in kind)
+        assert len(delineate(Record(signal=signal, fs=FS, leads=LEAD_SETS[n_leads]))) == 0, seed
+
+
+def several(rng, n_leads, fs, apart_s, every_s, *, step, mv=1.5, hz=None, mv_noise=0.005):
+    """Twenty seconds of two steps, or two spikes of 2 ms, `apart_s` from one another, low-passed at `hz` as recorders do."""
+    x = np.zeros((n_leads, 20 * fs))
+    for at in np.arange(0.7, 19, every_s):
+        for later in (0.0, rng.uniform(*apart_s) if step else apart_s[0]):
+            first = int((at + later) * fs)
+            height = (
+                rng.uniform(0.5, 1, n_leads) * rng.choice([-1, 1], n_leads)
+                if step
+                else np.linspace(0.5, 1, n_leads)
+            )
+            x[:, first : None if step else first + max(1, fs // 500)] += mv * height[:, None]
+    if hz:
+        x = sosfilt(butter(2, hz, fs=fs, output="sos"), x)
+    return x + mv_noise * rng.standard_normal(x.shape)
+
+
+SEVERAL = {
+    "two steps within a QRS": partial(several, apart_s=(0.02, 0.06), every_s=2.3, step=True),
+    "two steps, 100 Hz": partial(several, apart_s=(0.03, 0.06), every_s=2.3, step=True, hz=100),
+    "two steps within a QRS once, 40 Hz": partial(
+        several, apart_s=(0.02, 0.05), every_s=30, step=True, hz=40
+    ),
+    "spikes of two chambers": partial(several, apart_s=(0.13,), every_s=0.9, step=False),
+    "spikes of two chambers, 100 Hz": partial(several, apart_s=(0.15,), every_s=0.8, step=False, hz=100),
+    "spikes in noise, 40 Hz": partial(several, apart_s=(0.0,), every_s=0.7, step=False, hz=40, mv_noise=0.02),
+}
+
+
+@pytest.mark.parametrize("fs", [250, 500, 1000])
+@pytest.mark.parametrize("n_leads", LEAD_SETS)
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_several_edges_and_low_passed_ones_are_no_beats(kind, n_leads, fs):
+    for seed in range(4):
+        signal = SEVERAL[kind](np.random.default_rng([seed, n_leads, fs]), n_leads, fs)
+        assert len(delineate(Record(signal=signal, fs=fs, leads=LEAD_SETS[n_leads]))) == 0, seed
+
+
+@pytest.mark.parametrize("n_leads", LEAD_SETS)
+def test_a_beat_that_is_alone_is_kept_with_its_t_wave(n_leads):
+    """One beat in ten seconds, and the trace at rest before and after; one of nine may have too flat a T."""
+    with_beat = np.zeros(2, int)
+    hearts = [
+        ecg
+        for cause in ("NORM", "LBBB", "PVC")
+        for ecg in simulate(3, seed=9, causes=[cause], fs=FS, noise=0)
+    ]
+    for ecg in hearts:
+        record = ecg.record.pick(LEAD_SETS[n_leads])
+        first, last = int(ecg.delineation.global_[4, 1, 0]) - 20, int(ecg.delineation.global_[4, 2, 2]) + 20
+        x = record.signal.copy()
+        x[:, :first], x[:, last:] = x[:, first, None], x[:, last, None]
+        x += beneath(np.random.default_rng(2), n_leads)
+        with_beat += [len(delineate(record.with_(signal=x), rules=rules)) > 0 for rules in (OFF, RULES)]
+    assert with_beat[0] == 9 and with_beat[1] >= 8
 
 
 def assert_kept(record):
@@ -142,35 +197,65 @@ def one(shape, n=400, at=200):
     return x, np.array([[at - 4.0, at + 2.0, at + 12.0]])
 
 
+USUAL = np.array([0.01], np.float32)
+
+
+def left(x, waves, *, several=False, whole=False):
+    at = abruptness(x, waves)[-1]
+    return [v.item() for v in left_over(x, USUAL, waves, at, np.array([several]), whole=whole)]
+
+
 def test_a_step_a_spike_and_a_qrs_in_numbers():
-    usual = np.array([0.01], np.float32)
     step = one(np.ones(200))
-    change, held, at = abruptness(*step)
-    assert (change.item(), held.item(), at.item()) == (2.0, 1.0, 198)  # one slope of 1, and its two changes
-    assert [value.item() for value in left_over(step[0], usual, at)] == [0.0, 0.0]
-    change, held, at = abruptness(*one([3.0]))
+    change, held, wide, at = abruptness(*step)
+    assert (change.item(), held.item(), wide.item(), at.item()) == (
+        2.0,
+        1.0,
+        1.0,
+        198,
+    )  # one slope of 1, two changes
+    assert left(*step) == [0.0, 0.0, 1.0]
+    change, held, _, at = abruptness(*one([3.0]))
     assert (change.item(), held.item()) == (3.0, 1.0)  # slopes 3, -3; changes 3, -6, 3
     triangle = one([0, 1, 2, 3, 4, 3, 2, 1, 0])
-    change, held, at = abruptness(*triangle)
-    assert (change.item(), held.item()) == pytest.approx((6 / 8, 3 / 8))  # eight slopes of 1; changes 1, 2, 1
+    change, held, wide, at = abruptness(*triangle)
+    assert [change.item(), held.item(), wide.item()] == pytest.approx(
+        [6 / 8, 3 / 8, 4 / 8]
+    )  # eight slopes of 1
 
 
 def test_what_is_steep_beside_the_edge():
-    usual = np.array([0.01], np.float32)
     decay = one(np.exp(-np.arange(200) / 20))  # 80 ms
-    rest, share = left_over(decay[0], usual, abruptness(*decay)[2])
+    rest, share, _ = left(*decay)
     assert rest < 1 and share < 0.01  # steep it is, but less and less
     captured = decay[0].copy()
     captured[0, 208:228] += np.hanning(20).astype(np.float32)
-    waves = decay[1] + [0, 0, 20]
-    rest, share = left_over(captured, usual, abruptness(captured, waves)[2])
+    rest, share, _ = left(captured, decay[1] + [0, 0, 20])
     assert rest > 30 and share > 0.3
+
+
+def test_further_edges_are_cut_out_but_no_qrs():
+    two = one(np.r_[np.ones(10), np.zeros(190)])  # there and back within 40 ms
+    rest, _, held = left(*two)
+    assert rest > 30 and held == pytest.approx(0.5)
+    assert left(*two, several=True) == [0.0, 0.0, 1.0]
+    far = one(np.r_[np.ones(30), np.zeros(170)])
+    assert left(*far) == [0.0, 0.0, 1.0]  # the second lies outside the QRS
+    smooth = one(np.hanning(15))
+    assert left(*smooth, several=True)[:2] == left(*smooth)[:2]
+
+
+def test_a_t_wave_is_looked_for_when_the_qrs_is_cut_out():
+    shape = np.r_[np.hanning(15), np.zeros(40), 0.3 * np.hanning(50)].astype(np.float32)
+    assert left(*one(shape), whole=True)[0] > 5
+    assert left(*one(shape[:15]), whole=True) == [0.0, 0.0, 1.0]
 
 
 def test_edges_at_the_ends_of_a_record():
     x = np.zeros((2, 300), np.float32)
     x[:, 1:], x[:, 298:] = 1.0, 3.0
     waves = np.array([[np.nan, 1.0, 6.0], [290.0, np.nan, 299.0], [290.0, 298.0, np.nan]])
-    change, held, at = abruptness(x, waves)
-    assert np.isfinite([change, held, *left_over(x, np.ones(2, np.float32), at)]).all()
+    change, held, wide, at = abruptness(x, waves)
+    rest = left_over(x, np.ones(2, np.float32), waves, at, np.ones(3, bool))
+    assert np.isfinite([change, held, wide, *rest]).all()
     assert ((at >= 0) & (at < 300)).all()

@@ -131,7 +131,8 @@ def decode(
         there = ~np.isnan(alone[-1]).all(axis=-1)
         if noise.all():  # no beat either: P waves by themselves are asked the same
             top = events.top[lone[there, _P]]
-            there[there] &= ~_noise(signal, smoothed, shown, alone[-1, there], top, fs, rules)
+            asked = replace(rules, alone_bpm=0.0)  # no T wave follows them
+            there[there] &= ~_noise(signal, smoothed, shown, alone[-1, there], top, fs, asked)
         alone = alone[:, there]
     beats = beats[:, ~noise]
     return Waves(beats[:-1], beats[-1], alone)

@@ -19,8 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .edges import abruptness, left_over
-from .peaks import usual_slope
+from .edges import edges
 from .rules import Rules
 
 _FS = 250
@@ -33,7 +32,6 @@ _BEFORE, _AFTER = 50, 100  # samples of QRS, ST and T that are compared …
 _LAG = 2  # … and how far they may be shifted
 _FEW, _PART = 6, 0.5  # a heart among edges has at least so many beats in `edge_s`, so much of all …
 _ALIKE = 0.7  # … and its beats this likeness: below `heart_likeness`, as edges lie in what is compared
-_LEAST = 0.01  # rest times share of a QRS that is flat but for one slope
 
 
 def doubtful_hearts(
@@ -72,23 +70,24 @@ def doubtful_hearts(
         return np.zeros(len(waves), bool)
     peak = np.where(np.isnan(waves[:, 1]), 0.5 * (waves[:, 0] + waves[:, 2]), waves[:, 1])
     trace = smoothed if shown.all() else smoothed[shown]
-    _, _, first, last = _around(peak, n, rules.edge_s)
-    edge = _edges(signal if shown.all() else signal[shown], trace, waves, rules)
+    start, stop, first, last = _around(peak, n, rules.edge_s)
+    alone = (last - first) * (60 * _FS) < rules.alone_bpm * (stop - start)
+    edge = edges(signal if shown.all() else signal[shown], trace, waves, alone, rules)
     so_far = np.concatenate([[0], np.cumsum(edge)])
-    edges = so_far[last] - so_far[first] >= rules.edge_share * np.maximum(last - first, 1)
-    if edges.any():
-        edges &= ~_among(trace, peak, edge, first, last, rules)
+    most = so_far[last] - so_far[first] >= rules.edge_share * np.maximum(last - first, 1)
+    if most.any():
+        most &= ~_among(trace, peak, edge, first, last, rules)
     start, stop, first, last = _around(peak, n, rules.heart_s)
     share = _share(trace, waves, peak, start, stop)
     doubted = share < rules.heart_share
     if not doubted.any():
-        return edges
+        return most
     level = _median_of(top.astype(np.float64), first, last)
     doubted &= level < rules.heart_level
     if doubted.any():
         likeness = np.nan_to_num(_median_of(_likeness(trace, peak, rules), first, last))
         doubted &= (likeness < rules.heart_likeness) & (_sum(share, level, likeness) < rules.heart_sum)
-    return doubted | edges
+    return doubted | most
 
 
 def _around(peak: NDArray[np.float64], n: int, seconds: float) -> tuple[NDArray[np.int64], ...]:
@@ -124,19 +123,6 @@ def _among(
     many = end - begin >= np.maximum(_FEW, _PART * (last - first)[rest])
     found[rest] = many & (likeness >= _ALIKE)
     return found
-
-
-def _edges(
-    signal: NDArray[np.float32], smoothed: NDArray[np.float32], waves: NDArray[np.float64], rules: Rules
-) -> NDArray[np.bool_]:
-    """(K,): which waves are a step or a spike and nothing more."""
-    change, held, at = abruptness(signal, waves)
-    bound = rules.edge_level * (change * held / np.maximum(1 - held, 1e-3)) ** 3
-    edge = bound > _LEAST  # the others cannot be edges
-    if rules.edge_share <= 1 and edge.any():
-        rest, share = left_over(signal, usual_slope(smoothed), at[edge])
-        edge[edge] = (rest * share < bound[edge]) & (rest < rules.edge_rest)
-    return edge
 
 
 def _share(

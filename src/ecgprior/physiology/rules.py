@@ -62,8 +62,10 @@ class Rules:
         Where this share of the QRS around is edges, steps of an electrode or spikes that no heart answers, all are dropped
         (:mod:`~ecgprior.physiology.edges`), or only the edges where a heart beats among them. 2 = nothing is dropped.
     edge_rest, edge_level : float, float
-        An edge leaves nothing steep when it is cut out: `rest`, less than so many usual slopes, times its share of the
+        One edge leaves nothing steep when it is cut out: `rest`, less than so many usual slopes, times its share of the
         edge's height is less than `edge_level` times the cube of how abrupt it is.
+    alone_bpm : float
+        Where the QRS within `edge_s` are fewer a minute, one without an ST or a T wave counts as an edge.
     heart_share, heart_level, heart_likeness, heart_around, heart_sum : float, float, float, int, float
         Noise may have made a QRS, which is then dropped, if around it all QRS together hold less
         than `heart_share` of the squared slope in the clearest quarter of the leads, their median pooled probability is
@@ -105,6 +107,7 @@ class Rules:
     edge_share: float = 0.3
     edge_rest: float = 9.0
     edge_level: float = 0.003
+    alone_bpm: float = 18.0
     heart_share: float = 0.6
     heart_level: float = 0.993
     heart_likeness: float = 0.8
