@@ -16,7 +16,8 @@ from ecgprior.corpus.measured import measure_corpus, measured_shares
 from ecgprior.corpus.prepare import prepare
 from ecgprior.corpus.shards import Corpus
 from ecgprior.errors import CorpusError, ShardBroken
-from ecgprior.physiology.features.measure import measure
+from ecgprior.physiology.features.measure import measure, reason_text
+from ecgprior.physiology.features.reasons import Reason
 from ecgprior.physiology.features.registry import feature_names
 from ecgprior.record.beats import Delineation
 from ecgprior.simulator.simulate import simulate
@@ -76,9 +77,24 @@ def test_both_tables_hold_what_delineate_and_measure_say(corpus, truth):
     assert not list((corpus.path / "tables").glob(".measuring-*"))
 
 
+def test_every_nan_has_its_reason(corpus):
+    measure_corpus(corpus, workers=1)
+    features, reasons = (Corpus(corpus.path).side(name) for name in ("features", "reasons"))
+    assert features.columns == reasons.columns
+    keys, names = ["record", "start", "stop"], features.columns[3:]
+    assert features.select(keys).equals(reasons.select(keys))
+    np.testing.assert_array_equal(np.isnan(features.select(names)), reasons.select(names).to_numpy() > 0)
+    for row, ecg in enumerate(ECGS.values()):
+        expected = measure(corpus.record(row), ecg.delineation).reasons
+        got = {
+            n: reason_text(n, code) for n, code in reasons.select(names).row(row, named=True).items() if code
+        }
+        assert got == dict(expected)
+
+
 def test_the_json_says_what_made_the_tables(corpus):
     measure_corpus(corpus, workers=1)
-    for name in ("features", "fiducials"):
+    for name in ("features", "reasons", "fiducials"):
         about = json.loads((corpus.path / f"tables/{name}.json").read_text())
         settings = about["made_by"]["settings"]
         assert settings["network_sha256"] == "0" * 64 and settings["network"] == {"recipe": "none"}
@@ -121,7 +137,7 @@ def an_older_version(tables):
 
 
 def another_corpus(tables):
-    for name in ("features", "fiducials"):
+    for name in ("features", "reasons", "fiducials"):
         about = json.loads((tables / f"{name}.json").read_text())
         settings = about["made_by"]["settings"] | {"corpus": "0" * 64}
         made_by = about["made_by"] | {"settings": settings}
@@ -167,7 +183,7 @@ def test_threads_write_the_same_bytes(corpus, make_source, tmp_path):
     other = prepare([make_source({n: e.record for n, e in ECGS.items()})], tmp_path / "d", workers=1)
     with ThreadPoolExecutor(3) as executor:
         measure_corpus(other, executor=executor)
-    for name in ("features", "fiducials"):
+    for name in ("features", "reasons", "fiducials"):
         assert Corpus(corpus.path).side(name).equals(Corpus(other.path).side(name), null_equal=True)
 
 
@@ -198,6 +214,8 @@ def test_what_fails_is_nan_and_listed_and_the_others_are_measured(corpus, monkey
     ]
     table = Corpus(corpus.path).side("features")
     assert table["n_beats"].is_nan().to_list() == [False, False, True, False, True, False]
+    failed = Corpus(corpus.path).side("reasons")["n_beats"] == Reason.FAILED
+    assert failed.to_list() == [False, False, True, False, True, False]
     shares = measured_shares(corpus, ("n_beats", "no_such_ms"))
     assert shares == {"n_beats": pytest.approx(4 / 6)}
 

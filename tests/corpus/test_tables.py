@@ -111,7 +111,7 @@ def test_columns_are_checked(tmp_path):
         write_table(tmp_path, "annotations", MARKS.with_columns(pl.col("sample").cast(float)), "d")
     with pytest.raises(CorpusError, match="got also colour"):
         write_table(tmp_path, "annotations", MARKS.with_columns(colour=pl.lit("red")), "d")
-    with pytest.raises(CorpusError, match="feature 'qt_ms': expected Float64"):
+    with pytest.raises(CorpusError, match="column 'qt_ms' of 'features': expected Float64"):
         write_table(tmp_path, "features", FEATURES.with_columns(qt_ms=pl.lit(400)), "d")
     assert not (tmp_path / "tables").exists()
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import EcgpriorError, describe
 from ..physiology.delineate import delineate_many
 from ..physiology.features.measure import measure_many
+from ..physiology.features.reasons import Reason
 from ..physiology.features.registry import feature_names
 from ..physiology.network import WaveNetwork
 from ..record.beats import Delineation
@@ -23,6 +24,8 @@ from ._fiducials import Given, Window, fiducial_rows
 from ._write import write_frame, writing
 from .shards import Corpus
 from .tables import KINDS
+
+TABLES = ("fiducials", "reasons", "features")
 
 _BATCH_SAMPLES = 4_000_000
 """Samples, over all leads, that are in memory at a time: 64 records of 12 leads, 10 s at 500 Hz."""
@@ -57,9 +60,9 @@ def measure_part(part: MeasurePart) -> tuple[int, int]:
     """Write the tables of one part; returns how many windows it has, and how many of them failed."""
     corpus = _corpus(part.corpus)
     names = feature_names(corpus.leads)
-    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in ("fiducials", "features", "failed")}
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in (*TABLES, "failed")}
     for windows, records in _batches(corpus, part.task, part.rows):
-        found, values, reasons = _measured(windows, records, corpus, part.task, len(names))
+        found, values, codes, reasons = _measured(windows, records, corpus, part.task, len(names))
         failed = [(*window, reason) for window, reason in zip(windows, reasons) if reason]
         there = [i for i, delineation in enumerate(found) if delineation is not None]
         waves = fiducial_rows([windows[i] for i in there], [d for d in found if d is not None])
@@ -67,6 +70,7 @@ def measure_part(part: MeasurePart) -> tuple[int, int]:
         keys = pl.DataFrame(windows, schema=KINDS["features"].columns, orient="row")
         tables["fiducials"].append(waves)
         tables["features"].append(keys.hstack(pl.DataFrame(rows, schema=list(names), orient="row")))
+        tables["reasons"].append(keys.hstack(pl.DataFrame(codes, schema=list(names), orient="row")))
         tables["failed"].append(pl.DataFrame(failed, schema=_FAILED, orient="row"))
     with writing(part.to.parent):
         done = {name: pl.concat(frames) for name, frames in tables.items()}
@@ -128,11 +132,12 @@ def _cut(record: Record, start: int, stop: int) -> Record:
 
 def _measured(
     windows: list[Window], records: list[Record | str], corpus: Corpus, task: Task, n_features: int
-) -> tuple[list[Delineation | None], NDArray[np.float64], list[str]]:
-    """Delineation, features and, where they could not be made, the reason, of each window."""
+) -> tuple[list[Delineation | None], NDArray[np.float64], NDArray[np.uint8], list[str]]:
+    """Delineation, features, why each is NaN and, where they could not be made, what happened, of each window."""
     reasons = [record if isinstance(record, str) else "" for record in records]
     found: list[Delineation | None] = [None] * len(records)
     values = np.full((len(records), n_features), np.nan)
+    codes = np.full(values.shape, Reason.FAILED, np.uint8)
     given: list[Delineation | None] = [None] * len(records)
     if task.fiducials is not None:
         given = _given(task.fiducials, task.fiducials_fs, corpus.fs).of(windows, corpus.leads)
@@ -145,7 +150,7 @@ def _measured(
         whole = [record for i in piece if isinstance(record := records[i], Record)]
         try:
             waves = _waves(whole, [given[i] for i in piece], task.network)
-            values[piece] = measure_many(whole, waves, leads=corpus.leads)[0]
+            values[piece], codes[piece] = measure_many(whole, waves, leads=corpus.leads)
         except (EcgpriorError, ValueError, LookupError, ArithmeticError, TypeError) as error:
             if len(piece) > 1:  # one of them: find out which, the others are measured
                 pieces += [[i] for i in piece]
@@ -158,7 +163,7 @@ def _measured(
             continue
         for i, delineation in zip(piece, waves):
             found[i] = delineation
-    return found, values, reasons
+    return found, values, codes, reasons
 
 
 def _waves(records: list[Record], given: list[Delineation | None], network: Path | None) -> list[Delineation]:

@@ -1,7 +1,7 @@
-"""Measure every record of a corpus: the side tables ``fiducials`` and ``features``.
+"""Measure every record of a corpus: the side tables ``fiducials``, ``features`` and ``reasons`` (of each NaN).
 
 The corpus is cut into parts of consecutive records. A part is one job: its windows are delineated and measured, and
-its rows of both tables are written, whole or not at all. A run that is killed goes on with the parts that are not
+its rows of the tables are written, whole or not at all. A run that is killed goes on with the parts that are not
 there yet; when all are, they are joined, with the memory of a few of them, and the tables are signed. Parts of other
 settings – another network, window or version of the measuring code – have another place and are never mixed in.
 
@@ -31,7 +31,7 @@ from ..physiology.features.registry import feature_names
 from ..physiology.network import WaveNetwork
 from ..provenance import digest_json, digest_pairs, sha256, sha256_file, version
 from ._fiducials import Given
-from ._measure import MeasurePart, Task, measure_part, windows_of
+from ._measure import TABLES, MeasurePart, Task, measure_part, windows_of
 from ._plan import locked
 from ._write import write_csv, writing
 from .shards import Corpus
@@ -81,7 +81,7 @@ def measure_corpus(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Measurement:
-    """Add the side tables ``fiducials`` and ``features`` to a corpus, or finish what was interrupted.
+    """Add the side tables ``fiducials``, ``features`` and ``reasons`` to a corpus, or finish what was interrupted.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def _code() -> str:
 
 
 def _is_there(corpus: Corpus, settings: dict[str, Any], replace: bool) -> bool:
-    """Whether both tables were made with these settings already, and can be read.
+    """Whether all tables were made with these settings already, and can be read.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def _is_there(corpus: Corpus, settings: dict[str, Any], replace: bool) -> bool:
         One was made otherwise, and may not be replaced.
     """
     same = []
-    for name in ("fiducials", "features"):
+    for name in TABLES:
         about = about_table(corpus.path, name)
         if about is None:
             same.append(False)
@@ -267,9 +267,9 @@ def _join(corpus: Corpus, task: Task, parts: Sequence[Path]) -> None:
         "n_failed": failed.height,
         "settings": task.settings,
     }
-    for name in ("fiducials", "features"):
+    for name in TABLES:
         (corpus.path / "tables" / f"{name}.json").unlink(missing_ok=True)
-    for name in ("fiducials", "features"):
+    for name in TABLES:
         join_table(
             corpus.path, name, [part.with_suffix(f".{name}") for part in parts], corpus.digest, made_by
         )

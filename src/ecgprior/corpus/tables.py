@@ -1,4 +1,4 @@
-"""Side tables of a corpus: published marks, measured fiducials and features. ``FORMAT.md`` is the specification.
+"""Side tables of a corpus: published marks, measured fiducials and features, and reasons. ``FORMAT.md`` is the specification.
 
 All samples are at the corpus' rate. ``annotations`` count from the record's start; ``fiducials`` and ``features`` are
 keyed by record and window [start, stop), and the fiducials' samples count from the record's start as well, so a crop
@@ -29,7 +29,8 @@ class _Kind:
     version: int
     columns: dict[str, Any]
     samples: tuple[str, ...]
-    open_ended: bool = False
+    more: Any = None
+    """Type of any number of further columns."""
 
 
 _WINDOW = {"record": pl.String, "start": pl.Int64, "stop": pl.Int64}
@@ -46,9 +47,10 @@ KINDS = {
         | {"onset": pl.Float64, "peak": pl.Float64, "offset": pl.Float64},
         ("onset", "peak", "offset"),
     ),
-    "features": _Kind(1, dict(_WINDOW), (), open_ended=True),
+    "features": _Kind(1, dict(_WINDOW), (), pl.Float64),
+    "reasons": _Kind(1, dict(_WINDOW), (), pl.UInt8),
 }
-"""What each table must hold; ``features`` has any number of float columns besides."""
+"""What each table must hold; ``features`` has any number of float columns besides, ``reasons`` as many of codes."""
 
 Control = Literal["permuted", "spectrum"]
 """Tables of the form of ``features`` that ``ecgprior features --control`` makes: ``features-permuted`` and so on."""
@@ -69,7 +71,7 @@ def write_table(
     ----------
     corpus : path
         The corpus' folder.
-    name : {"annotations", "fiducials", "features"}
+    name : {"annotations", "fiducials", "features", "reasons"}
         Or ``features-`` and small letters or digits: another table of that form.
     frame : polars.DataFrame
         Columns as ``FORMAT.md`` says; their order is free.
@@ -177,7 +179,7 @@ def command_for(corpus: str | Path, name: str) -> str | None:
     """
     made = f"ecgprior features {shlex.quote(str(corpus))}"
     controls = {f"features-{kind}": f"{made} --control {kind}" for kind in get_args(Control)}
-    return {"features": made, "fiducials": made, **controls}.get(name)
+    return {"features": made, "fiducials": made, "reasons": made, **controls}.get(name)
 
 
 def is_sound(corpus: str | Path, name: str, digest: str) -> bool:
@@ -277,7 +279,7 @@ def crop(frame: pl.DataFrame, name: str, start: int, stop: int) -> pl.DataFrame:
     belong to a whole window: only those of exactly this window are kept.
     """
     kind = _kind(name)
-    if name == "features":
+    if kind.more is not None:
         frame = frame.filter((pl.col("start") == start) & (pl.col("stop") == stop))
         return frame.with_columns(start=pl.lit(0, pl.Int64), stop=pl.lit(stop - start, pl.Int64))
     inside = [(pl.col(c) >= start) & (pl.col(c) < stop) for c in kind.samples]
@@ -332,12 +334,10 @@ def _checked_schema(schema: pl.Schema, name: str, kind: _Kind) -> None:
         if schema[column] != dtype:
             raise CorpusError(f"column '{column}' of '{name}': expected {dtype}, got {schema[column]}")
     more = [column for column in schema if column not in kind.columns]
-    if more and not kind.open_ended:
+    if more and kind.more is None:
         raise CorpusError(
             f"side table '{name}': expected {', '.join(kind.columns)} only, got also {', '.join(more)}"
         )
     for column in more:
-        if schema[column] != pl.Float64:
-            raise CorpusError(
-                f"feature '{column}': expected Float64 (NaN = not measurable), got {schema[column]}"
-            )
+        if schema[column] != kind.more:
+            raise CorpusError(f"column '{column}' of '{name}': expected {kind.more}, got {schema[column]}")

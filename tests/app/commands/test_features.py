@@ -1,4 +1,4 @@
-"""``ecgprior features``: writes both tables and says what a user got."""
+"""``ecgprior features``: writes its tables and says what a user got."""
 
 import pytest
 from typer.testing import CliRunner

@@ -43,7 +43,7 @@ def command(
         str | None, typer.Option(help="Address of a Dask scheduler, as tcp://host:8786.")
     ] = None,
 ) -> None:
-    """Delineate and measure every record of a corpus: the tables fiducials and features beside it.
+    """Delineate and measure every record of a corpus: the tables fiducials, features and reasons beside it.
 
     Killed or out of space? The same command again goes on where it was.
     """
@@ -87,8 +87,8 @@ def command(
         )
     there = "" if done.new else " (were there already)"
     typer.echo(
-        f"{corpus / 'tables'}: fiducials.parquet and features.parquet, {done.n_features} features of "
-        f"{done.n_windows} {'records' if window is None else 'windows'}{there}"
+        f"{corpus / 'tables'}: fiducials.parquet, features.parquet and reasons.parquet (why a value is NaN), "
+        f"{done.n_features} features of {done.n_windows} {'records' if window is None else 'windows'}{there}"
     )
     if done.given:
         sources = Corpus(corpus).index["source"]

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Reason(IntEnum):
-    """Codes beside measured values (uint8); 0 = the value was measured."""
+    """Codes beside measured values (uint8); 0 = the value was measured. Corpora keep them: a number never changes."""
 
     MEASURED = 0
     NO_BEATS = 1
@@ -23,6 +23,7 @@ class Reason(IntEnum):
     IMPLAUSIBLE = 12
     GAP = 13
     UNIT = 14
+    FAILED = 15
 
 
 SENTENCES = {
@@ -41,5 +42,6 @@ SENTENCES = {
     Reason.IMPLAUSIBLE: "implausible: outside the plausible range",
     Reason.GAP: "signal is missing between beats",
     Reason.UNIT: "amplitudes are not in mV: pass their unit",
+    Reason.FAILED: "could not be worked on",
 }
 """The sentence of each code; :attr:`Features.reasons` names the range of an implausible value and the likely unit."""
