@@ -4,6 +4,7 @@ import pytest
 
 from ecgprior import lookup
 from ecgprior.errors import RecipeError
+from ecgprior.physiology.network import WaveNetwork
 from ecgprior.recipe import read_recipe, recipe_names, to_plain
 from ecgprior.training.plan import PretrainRecipe
 
@@ -28,6 +29,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(name):
 @pytest.mark.parametrize("name", DELINEATE)
 def test_a_recipe_of_a_folder_of_its_own_is_for_that_objective(name):
     assert PretrainRecipe.read(name).objective["name"] == "delineate"
+
+
+@pytest.mark.parametrize(("key", "name"), [("init_recipe", "ludb"), ("recipe", "ludb-fast")])
+def test_the_shipped_network_says_both_stages_of_its_training(key, name):
+    said, plain = WaveNetwork().metadata["provenance"][key], to_plain(PretrainRecipe.read(f"delineate/{name}"))
+    assert said == {part: plain[part] for part in said}
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "delineate", "benchmark"])

@@ -7,6 +7,7 @@ import torch
 
 from ecgprior.errors import ColumnMissing, RecipeError
 from ecgprior.objectives.delineate import Delineate
+from ecgprior.provenance import digest_json
 from ecgprior.record.preprocess import Preprocessing
 from ecgprior.training.fit import fit
 from ecgprior.training.needs import columns_for
@@ -149,6 +150,9 @@ def test_a_run_that_begins_from_another_takes_its_head_too(marked, recipe, tmp_p
     before, after = load(first).head.state_dict(), load(second).head.state_dict()
     for name, weight in before.items():
         torch.testing.assert_close(after[name], weight, atol=1e-6, rtol=0)
+    said = load(second).config["provenance"]
+    assert said["init"] == digest_json(load(first).config["files"])
+    assert said["init_recipe"] == load(first).config["provenance"]["recipe"] != said["recipe"]
 
 
 def test_other_marks_are_another_run(marked, recipe, tmp_path, monkeypatch):

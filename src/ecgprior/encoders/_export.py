@@ -92,7 +92,7 @@ def export_checkpoint(checkpoint: Checkpoint) -> bytes:
     A head on lead tokens gives ``waves`` (:func:`export_waves`), and the file's properties hold ``preprocessing``
     (``fs`` and what else is done before, in the fields of ``Preprocessing``), ``unit``, ``classes``, ``waves_fs``
     (moments a second; the first stands for the middle of the samples that it speaks of) and ``provenance``: recipe and
-    its digest, corpus and training part, sources with licence and attribution. Any other checkpoint gives what
+    its digest, those of the run it began from, corpus and training part, sources with licence and attribution. Any other checkpoint gives what
     ``pretrain --onnx`` writes.
 
     Raises
@@ -111,7 +111,8 @@ def export_checkpoint(checkpoint: Checkpoint) -> bytes:
     assert isinstance(encoder, LeadEncoder) and head is not None
     per_token = n_outputs(head) // len(checkpoint.classes)
     said = config["provenance"]
-    origin = {key: said[key] for key in ("recipe", "corpus", "train", "sources", "facts") if key in said}
+    keys = ("recipe", "init", "init_recipe", "corpus", "train", "sources", "facts")
+    origin = {key: said[key] for key in keys if key in said}
     metadata = {
         "preprocessing": {key: value for key, value in config["preprocessing"].items() if key != "leads"},
         "unit": config["unit"],

@@ -365,6 +365,8 @@ class Run:
         kept = self.best.step or self.recipe.steps
         sources = credits(self.corpus.index["source"].gather(self.train_rows).to_list())
         said = {**provenance(), **identity, "facts": self.facts, "sources": sources}
+        if self.began_from is not None:
+            said["init_recipe"] = self.began_from.config["provenance"].get("recipe")
         if learnt := objective.learnt():
             said["learnt"] = learnt
         metrics = {
