@@ -7,7 +7,9 @@
    sources, with a tenth of noise of its own. Shifts are of about 1 mV and spikes of 1–6 mV over noise of 2–30 µV, every
    other one low-passed. The thresholds were chosen on other recordings of these kinds.
 2. Simulated hearts of 10 s beside spikes that they do not answer: 1 or 3 mV, 60 or 100 a minute, 1, 2 and 12 leads.
-3. With DATA (``ludb``, ``ptb-xl`` … as published): how many recordings and single leads have beats, and lose all; of more
+3. P waves without QRS, of simulated hearts: nothing but a P every 0.8 s, as in ventricular standstill; and a heart whose
+   fifth QRS and T are taken out.
+4. With DATA (``ludb``, ``ptb-xl`` … as published): how many recordings and single leads have beats, and lose all; of more
    than a minute, parts of 10 s. The shipped weights have learnt LUDB; thresholds were chosen on all these sets.
 """
 
@@ -194,6 +196,31 @@ def unanswered(network: WaveNetwork, n: int = 4) -> None:
     print()
 
 
+def standstill(network: WaveNetwork, n: int = 20) -> None:
+    rng = np.random.default_rng(100)
+    beats, alone, called, lone = (np.zeros(2, int) for _ in range(4))  # off, on
+    for ecg in simulate(n, seed=100, causes=["NORM"], fs=500, noise=0):
+        x, (p, qrs, t) = ecg.record.signal.astype(float), ecg.delineation.global_[4]
+        a, b = int(p[0]), int(p[2])
+        wave = x[:, a:b] - np.linspace(x[:, a], x[:, b], b - a, axis=1)
+        for noise_mv in (0.005, 0.02):
+            y = noise_mv * rng.standard_normal(x.shape)
+            for at in range(200, 4800, 400):
+                y[:, at : at + b - a] += wave
+            counts = np.array(found(network, y, 500))
+            beats, alone = beats + (counts[:, 0] > 0), alone + (counts[:, 1] > 0)
+        a, b = int(qrs[0]) - 3, int(t[2]) + 5
+        x[:, a:b] = np.linspace(x[:, a], x[:, b], b - a, axis=1)
+        x += 0.005 * rng.standard_normal(x.shape)
+        near = lambda at, p=p: (np.abs(at - p[1]) < 60).any()  # noqa: E731
+        waves = decoded(network, x, 500)
+        called = called + [near(each.global_[:, 1, 1]) for each in waves]
+        lone = lone + [near(each.lone_p[-1, :, 1]) for each in waves]
+    said = ["{} → {}".format(*count) for count in (beats, alone, called, lone)]
+    print(f"Nothing but P waves, {2 * n}: with beats {said[0]}, with a lone P {said[1]}")
+    print(f"One QRS and T taken out, {n}: its P is called QRS in {said[2]}, a lone P in {said[3]}\n")
+
+
 def parts(source_name: str, folder: Path) -> Iterator[tuple[np.ndarray, float]]:
     source = open_source(source_name, folder)
     for row in source.rows():
@@ -243,6 +270,7 @@ def main() -> None:
     network = WaveNetwork(options.network)
     noise(network, options.n)
     unanswered(network)
+    standstill(network)
     if options.data is not None:
         real(network, options.data)
         beside(network, options.data / SETS["ptbxl"])
