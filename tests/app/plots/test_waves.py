@@ -24,6 +24,10 @@ def drawn(drawing: str, kind: str, **said: str) -> list[str]:
     ]
 
 
+def texts(drawing: str) -> list[str]:
+    return [t.text for t in ET.fromstring(drawing).iter(f"{SVG}text")]
+
+
 def points(d: str) -> list[np.ndarray]:
     """The corners of each stroke."""
     return [
@@ -69,7 +73,9 @@ def test_absent_waves_are_not_drawn_and_an_unknown_boundary_has_no_tick():
     (stroke,) = points(drawn(drawing, "ecg-wave", wave="T", lead="II")[0])
     assert stroke[-1, 0] == pytest.approx(10 + 160 / 4)
     nothing = Delineation(("II",), np.empty((1, 0, 3, 3)), np.empty((0, 3, 3)))
-    assert not drawn(plot_ecg(record, waves=nothing), "ecg-tick")
+    empty = plot_ecg(record, waves=nothing)
+    assert not drawn(empty, "ecg-tick") and not drawn(empty, "ecg-wave")  # no legend either
+    assert "no beats found" in texts(empty) and "no beats found" not in texts(drawing)
 
 
 def test_a_lone_p_is_a_p():
@@ -88,8 +94,24 @@ def test_each_panel_shows_its_own_stretch_and_the_lane_all_of_it():
         assert 1 <= len(points(panel)) <= n_beats / 4 + 2
     strip = drawn(drawing, "ecg-wave", wave="QRS", lead="II")[-1]
     assert len(points(strip)) == n_beats == drawn(drawing, "ecg-lane", wave="QRS")[0].count("M")
-    texts = [t.text for t in ET.fromstring(drawing).iter(f"{SVG}text")]
-    assert texts.count("QRS") == 2 and texts.count("all leads") == 1  # once in the legend, once in the lane
+    said = texts(drawing)
+    assert said.count("QRS") == 2 and said.count("leads") == 1  # once in the legend, once in the lane
+
+
+@pytest.mark.parametrize("beat", [BEAT, [[100, 102, 104], [105, 108, 110], [112, 114, 118]]])
+def test_letters_in_the_lane_do_not_touch(beat):
+    record, waves = one_lead([beat])
+    letters = [
+        t
+        for t in ET.fromstring(plot_ecg(record, waves=waves)).iter(f"{SVG}text")
+        if t.get("font-weight") == "600"
+    ]
+    at = {
+        t.text: (float(t.get("x")), float(t.get("font-size"))) for t in letters if t.text in ("P", "QRS", "T")
+    }
+    assert list(at) == ["P", "QRS", "T"]
+    for (wave, (x, size)), (after, _) in zip(at.items(), list(at.values())[1:]):
+        assert x + 0.73 * size * len(wave) + 0.4 < after  # a bold capital is at most that wide on the average
 
 
 def test_gaps_and_leads_that_were_not_delineated_are_drawn_as_ever():
@@ -110,4 +132,6 @@ def test_without_waves_the_paper_is_what_it_was():
     plain = plot_ecg(record)
     assert 'viewBox="0 -9 ' in plain and "ecg-wave" not in plain
     noted = plot_ecg(record, note="72/min · PR 160 ms")
-    assert "72/min · PR 160 ms" in noted and 'viewBox="0 -14 ' in noted
+    assert "72/min · PR 160 ms" in noted and 'viewBox="0 -14 140 ' in noted
+    both = plot_ecg(record, note="72/min · PR 160 ms", waves=waves)
+    assert 'viewBox="0 -14 165 ' in both  # beside the legend there is room for a long note

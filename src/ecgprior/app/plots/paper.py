@@ -105,10 +105,12 @@ def plot_ecg(
 def _draw(
     record: Record, traces: list[Trace], title: str, filter_text: str, waves: Delineation | None, note: str
 ) -> str:
-    lanes = _lanes(traces) if waves is not None else []
+    found = waves is not None and len(waves) + waves.lone_p.shape[1] > 0
+    lanes = _lanes(traces) if found else []
     baselines, names, height = place.baselines(traces, {trace.panel.row: LANE_MM for trace in lanes})
     ends = [t.panel.x_mm + (t.panel.stop_s - t.panel.start_s) * MM_PER_S for t in traces]
-    width = 5 * math.ceil((max(*ends, 135.0) + _RIGHT) / 5)
+    least = 160.0 if found and note else 135.0  # the note and the legend share a line
+    width = 5 * math.ceil((max(*ends, least) + _RIGHT) / 5)
     parts = [_grid(width, height)]
     for row, y in enumerate(baselines):
         members = [t for t in traces if t.panel.row == row]
@@ -123,7 +125,9 @@ def _draw(
     shown = f"{start:g}–{min(stop, record.seconds):.4g} s of {record.seconds:.4g} s"
     head = _HEAD + (_NOTE if note or waves is not None else 0.0)
     parts += [_text(2, 6 - head, title, 4, "start", bold=True), _text(width - 2, 6 - head, _who(record), 3.2, "end")]
-    parts += [_text(2, -3, note, 3.4, "start"), legend(width - 2, -3) if waves is not None else ""]
+    parts += [_text(2, -3, note, 3.4, "start"), legend(width - 2, -3) if found else ""]
+    if waves is not None and not found:
+        parts.append(_text(width - 2, -3, "no beats found", 3.2, "end"))
     footer = f"{MM_PER_S:g} mm/s · {MM_PER_MV:g} mm/mV · {record.fs:g} Hz · {filter_text}"
     parts += [_text(2, height + 4.6, footer, 3.2, "start"), _text(width - 2, height + 4.6, shown, 3.2, "end")]
     total = height + head + _FOOT

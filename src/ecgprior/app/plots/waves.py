@@ -22,10 +22,11 @@ from .trace import path
 COLOURS = {"P": ("#6cb6ff", "#0a5fb4"), "QRS": ("#ffc20a", "#8f6400"), "T": ("#0b8f5a", "#005c39")}
 """Of the stroke, and of its ticks and letters."""
 
-LANE_MM = 4.0
+LANE_MM = 5.0
 """Height of the lane below a trace, and where it begins below the row's lowest point."""
 
 _STROKE_MM, _TICK_MM, _BAR_MM = 1.6, 2.6, 1.4
+_LETTERS_MM, _GAP_MM = 2.6, 0.6  # height; and between one and the next
 
 
 def highlight(waves: Delineation, trace: Trace, y: float, fs: float) -> tuple[str, str]:
@@ -75,8 +76,9 @@ def lane(waves: Delineation, trace: Trace, top: float, fs: float) -> str:
     """
     marks = _marks(waves.global_, waves.lone_p[-1])
     parts = [
-        f'<text class="ecg-text" x="1" y="{top + 1.3:.2f}" font-size="2" text-anchor="start" '
-        f'fill="#1c1c22">all leads</text>'
+        f'<text class="ecg-text" x="1" y="{top + down:.2f}" font-size="2.8" text-anchor="start" '
+        f'fill="#1c1c22">{word}</text>'
+        for word, down in (("all", 1.5), ("leads", 4.3))
     ]
     for wave in WAVES:
         spans, _ = _spans(marks[wave], trace, fs)
@@ -85,12 +87,16 @@ def lane(waves: Delineation, trace: Trace, top: float, fs: float) -> str:
             parts.append(f'<path class="ecg-lane" data-wave="{wave}" d="{bars}" fill="{COLOURS[wave][0]}"/>')
     inside = [[len(_spans(wave[None], trace, fs)[1]) == 2 for wave in beat] for beat in waves.global_]
     shown = max(range(len(inside)), key=lambda k: (sum(inside[k]), -k), default=None)
+    free = 0.0  # where the letters before end
     for number, wave in enumerate(WAVES):  # letters once, on the first beat of which most is on the panel
         if shown is not None and inside[shown][number]:
             ((left, right),), _ = _spans(waves.global_[shown, number][None], trace, fs)
+            width = 0.75 * _LETTERS_MM * len(wave)
+            x = max((left + right - width) / 2, free)
+            free = x + width + _GAP_MM
             parts.append(
-                f'<text class="ecg-text" x="{(left + right) / 2:.2f}" y="{top + 3.6:.2f}" font-size="2.2" '
-                f'text-anchor="middle" font-weight="600" fill="{COLOURS[wave][1]}">{wave}</text>'
+                f'<text class="ecg-text" x="{x:.2f}" y="{top + 4.3:.2f}" font-size="{_LETTERS_MM:g}" '
+                f'text-anchor="start" font-weight="600" fill="{COLOURS[wave][1]}">{wave}</text>'
             )
     return "".join(parts)
 
