@@ -119,7 +119,7 @@ def test_a_heart_at_250(bpm, lead):
     """T and QRS are one zigzag, which a network that was taught what noise is may take for noise."""
     record, true = rhythm(bpm, 20)
     found = detect_beats(record if lead is None else record.pick([lead])).sample
-    np.testing.assert_allclose(found, true, atol=0.15 * record.fs)
+    np.testing.assert_allclose(found, true, atol=0.02 * record.fs)
 
 
 @pytest.mark.parametrize("noise_mv", [0.001, 0.01, 0.05])
