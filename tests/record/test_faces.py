@@ -66,3 +66,9 @@ def test_resample_takes_the_wanted_rate_by_name_too(ecg):
     assert ep.resample(ecg, fs=100).fs == 100
     with pytest.raises(TypeError, match="the wanted rate"):
         ep.resample(ecg)
+
+
+@pytest.mark.parametrize("name", [*list(SETTINGS)[:-1], "detect_beats", "delineate", "measure"])
+def test_help_says_what_may_be_given(name):
+    said = getattr(ep, name).__doc__
+    assert all(word in said for word in ("a path, or an array", "`fs`", "`leads`", "`unit`"))

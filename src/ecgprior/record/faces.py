@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, getdoc, signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,10 @@ from .read import to_record
 from .record import Record
 
 _Result = TypeVar("_Result")
+_ALSO = (
+    "In the record's place may stand a path, or an array, real, (lead, time), with its rate `fs` in Hz; `leads` and\n"
+    '`unit` (``"uV"``; None = mV) are given as for :func:`ecgprior.read`, where path or array do not say them.'
+)
 
 
 def of_anything(function: Callable[..., _Result]) -> Callable[..., _Result]:
@@ -39,6 +43,8 @@ def of_anything(function: Callable[..., _Result]) -> Callable[..., _Result]:
 
     plain = signature(function)
     about = [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in ("fs", "leads", "unit")]
+    about_record, _, rest = (getdoc(function) or "").partition("\n\n")
+    given.__doc__ = f"{about_record}\n\n{_ALSO}\n\n{rest}"
     given.__signature__ = plain.replace(parameters=[*plain.parameters.values(), *about])  # type: ignore[attr-defined]
     return given
 
