@@ -8,8 +8,9 @@ import pytest
 from scipy.signal import butter, sosfilt
 
 from ecgprior.physiology.delineate import delineate
-from ecgprior.physiology.edges import abruptness, left_over
+from ecgprior.physiology.edges import abruptness, edges, left_over
 from ecgprior.physiology.hearts import _among
+from ecgprior.physiology.peaks import smooth
 from ecgprior.physiology.rules import RULES
 from ecgprior.record.record import LEADS, Record
 from ecgprior.simulator.simulate import simulate
@@ -249,6 +250,18 @@ def test_a_t_wave_is_looked_for_when_the_qrs_is_cut_out():
     shape = np.r_[np.hanning(15), np.zeros(40), 0.3 * np.hanning(50)].astype(np.float32)
     assert left(*one(shape), whole=True)[0] > 5
     assert left(*one(shape[:15]), whole=True) == [0.0, 0.0, 1.0]
+
+
+def test_two_steep_places_with_a_t_wave_after_them_are_a_qrs():
+    """There and back within 40 ms is two steps; with a T wave after it, a sharp and narrow QRS."""
+    shape = np.zeros(200, np.float32)
+    shape[:10] = 1.0
+    x, waves = one(shape)
+    x += 0.005 * np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
+    with_t = x.copy()
+    with_t[0, 250:310] += 0.5 * np.hanning(60).astype(np.float32)
+    found = [edges(y, smooth(y, 5), waves, np.zeros(1, bool), RULES).item() for y in (x, with_t)]
+    assert found == [True, False]
 
 
 def test_edges_at_the_ends_of_a_record():

@@ -8,7 +8,8 @@ it or after it, against the trace's usual slope and against the edge's height. A
 after its spike; an exponential is not, however steep it begins. A QRS is an edge in one of four ways:
 
 1. nothing is left of it without its steepest place, the less the more abrupt it is;
-2. the same, without up to three places, each abrupt by itself: two steps within a QRS's time, the spikes of two chambers;
+2. the same, without up to three places, each abrupt by itself, and no T wave follows: two steps within a QRS's time, the
+   spikes of two chambers;
 3. it is narrow and abrupt, and without the whole of it nothing is left, no ST and no T wave: a low-passed spike in noise;
 4. it is alone for seconds and has no ST or T wave, whatever its shape: what low-passed steps look like once in a while.
 
@@ -41,8 +42,9 @@ _LEAST = 0.01  # rest times share of a QRS that is flat but for one slope
 _SHARP = 1.2  # change of slope from which several edges may be cut out of a QRS …
 _SLOPE, _SMOOTH = 0.25, 0.65  # … rest times share is less than so much of the change above the second …
 _REST, _HELD = 7.0, 0.93  # … rest less than this, and more than this part of the squared slope is cut out
-_BARE_CHANGE, _BARE_WIDTH, _BARE_REST, _BARE_SHARE = 0.9, 15, 5.0, 0.2  # narrow: less than 60 ms
-_ALONE_REST = 5.0  # ST and T of a beat that is alone are at least so steep
+_T_WAVE = 7.0  # … and so is what comes after the QRS: sharp narrow QRS keep their T wave
+_BARE_CHANGE, _BARE_WIDTH, _BARE_SHARE = 0.9, 15, 0.2  # narrow: less than 60 ms
+_BARE_REST = 5.0  # ST and T of a QRS that is narrow, or alone, are at least so steep
 
 
 def edges(
@@ -78,15 +80,14 @@ def edges(
     found = np.zeros(len(waves), bool)
     if rules.edge_share > 1 or not (asked | bare | alone).any():  # the others cannot be edges
         return found
-    usual = usual_slope(smoothed)
-    if asked.any():
-        rest, share, cut = left_over(signal, usual, waves[asked], at[asked], several[asked])
-        one = ~several[asked] & (rest < rules.edge_rest) & (rest * share < bound[asked])
-        found[asked] = one | ((rest < _REST) & (rest * share < thin[asked]) & (cut > _HELD))
-    if (some := alone | bare).any():
-        rest, share, _ = left_over(signal, usual, waves[some], at[some], several[some], whole=True)
-        found[some] |= alone[some] & (rest < _ALONE_REST)
-        found[some] |= bare[some] & (rest < _BARE_REST) & (share < _BARE_SHARE)
+    some = asked | bare | alone
+    cut = signal, usual_slope(smoothed), waves[some], at[some], several[some]
+    rest, share, taken = left_over(*cut)
+    late, late_share, _ = left_over(*cut, whole=True)
+    one = ~several[some] & (rest < rules.edge_rest) & (rest * share < bound[some])
+    more = (rest < _REST) & (rest * share < thin[some]) & (taken > _HELD) & (late < _T_WAVE)
+    little = bare[some] & (late_share < _BARE_SHARE)
+    found[some] = (asked[some] & (one | more)) | ((alone[some] | little) & (late < _BARE_REST))
     return found
 
 
