@@ -216,7 +216,7 @@ NOT = {
     **quantity("st_j80_mv", ({"level": math.inf}, "lead is missing"), ".V1"),
     "st_shift_share": (*NO_V1, "st_shift_share.V1"),
     "st_mad_mv": (*NO_V1, "st_mad_mv.V1"),
-    **quantity("r_amplitude_mv", ({"r": 50.0}, "implausible: outside 0 to 10 mV"), ".V1"),
+    **quantity("r_amplitude_mv", ({"r": 15.0}, "implausible: outside 0 to 10 mV"), ".V1"),
     "p_axis_deg": (*NO_P, "p_axis_deg"),
     "qrs_axis_deg": ({"leads": ("II", "V1")}, "lead is missing", "qrs_axis_deg"),
     "t_axis_deg": ({"t": 0.0}, "deflection is too small to have a direction", "t_axis_deg"),
