@@ -1,13 +1,16 @@
 """The demo: all stages for real on few ECGs, and what it does with a folder of sets."""
 
+import json
+
 import pytest
 
 from ecgprior import lookup
-from ecgprior.app.demo import panel_of, run_demo
+from ecgprior.app.demo import _clear_of_other_versions, panel_of, run_demo
 from ecgprior.encoders._build import build_encoder
 from ecgprior.errors import CorpusError
 from ecgprior.evaluation.plan import BenchmarkRecipe, resolve_arms
 from ecgprior.objectives.base import Objective
+from ecgprior.provenance import code_digest
 
 
 def test_the_panel_on_what_is_there():
@@ -49,6 +52,18 @@ def test_a_folder_without_sets_is_refused(tmp_path):
     for data in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(CorpusError, match="data '"):
             run_demo(tmp_path / "demo", data=data, n=10, seed=0, workers=1)
+
+
+def test_a_result_of_another_version_goes_and_ones_own_stays(tmp_path, capsys):
+    result = tmp_path / "result"
+    _clear_of_other_versions(result)
+    result.mkdir()
+    manifest = result / "manifest.json"
+    for made_by, stays in ((code_digest(), True), ("0" * 64, False)):
+        manifest.write_text(json.dumps({"provenance": {"code_sha256": made_by}}))
+        _clear_of_other_versions(result)
+        assert manifest.is_file() == stays
+    assert "of another version" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,6 +101,7 @@ def _found(data: Path) -> list[str]:
 
 def _benchmark(to: Path, *, simulated: bool, workers: int, values: list[str]) -> None:
     """Pre-train, probe, compare: the demo's recipe, or its arms on the panel's tasks for the sets that are there."""
+    _clear_of_other_versions(to / "result")
     where = ["--corpus", str(to / "corpus"), "--to", str(to / "result"), "--workers", str(workers)]
     title = "Pre-train and probe: PhysioCLR beside SimCLR, supervised, measured features and random encoders"
     if simulated:
@@ -118,6 +120,19 @@ def _benchmark(to: Path, *, simulated: bool, workers: int, values: list[str]) ->
         benchmark(recipe, corpus, to / "result", workers=workers, progress=told, say=print)
     print((to / "result" / "results.md").read_text(encoding="utf-8"))
     print(f"  {duration(time.perf_counter() - began)}")
+
+
+def _clear_of_other_versions(result: Path) -> None:
+    """Delete a demo's result that other code has made: its cells may be of recipes that are no more."""
+    from ..provenance import code_digest
+
+    try:
+        made_by = json.loads((result / "manifest.json").read_text(encoding="utf-8"))["provenance"]["code_sha256"]
+    except (OSError, ValueError, KeyError):
+        return
+    if made_by != code_digest():
+        _say(f"{result} is of another version: computed anew")
+        shutil.rmtree(result)
 
 
 def panel_of(sources: Sequence[str], values: Sequence[str] = ()) -> BenchmarkRecipe:
