@@ -54,7 +54,7 @@ def test_a_folder_without_sets_is_refused(tmp_path):
             run_demo(tmp_path / "demo", data=data, n=10, seed=0, workers=1)
 
 
-def test_a_result_of_another_version_goes_and_ones_own_stays(tmp_path, capsys):
+def test_a_result_of_another_version_is_put_aside_and_ones_own_stays(tmp_path, capsys):
     result = tmp_path / "result"
     _clear_of_other_versions(result)
     result.mkdir()
@@ -63,6 +63,7 @@ def test_a_result_of_another_version_goes_and_ones_own_stays(tmp_path, capsys):
         manifest.write_text(json.dumps({"provenance": {"code_sha256": made_by}}))
         _clear_of_other_versions(result)
         assert manifest.is_file() == stays
+    assert (tmp_path / "result-000000000000" / "manifest.json").is_file()
     assert "of another version" in capsys.readouterr().out
 
 

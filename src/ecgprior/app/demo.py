@@ -123,7 +123,7 @@ def _benchmark(to: Path, *, simulated: bool, workers: int, values: list[str]) ->
 
 
 def _clear_of_other_versions(result: Path) -> None:
-    """Delete a demo's result that other code has made: its cells may be of recipes that are no more."""
+    """Put aside a result that other code has made: its cells may be of recipes that are no more."""
     from ..provenance import code_digest
 
     try:
@@ -131,8 +131,10 @@ def _clear_of_other_versions(result: Path) -> None:
     except (OSError, ValueError, KeyError):
         return
     if made_by != code_digest():
-        _say(f"{result} is of another version: computed anew")
-        shutil.rmtree(result)
+        kept = result.with_name(f"{result.name}-{made_by[:12]}")
+        shutil.rmtree(kept, ignore_errors=True)  # of the same code, put aside before
+        result.rename(kept)
+        _say(f"{result} is of another version: kept as {kept}, computed anew")
 
 
 def panel_of(sources: Sequence[str], values: Sequence[str] = ()) -> BenchmarkRecipe:
