@@ -117,7 +117,7 @@ def test_the_space_is_saved_and_comes_back():
 
 
 def test_recordings_that_are_all_alike_are_refused():
-    same = torch.tensor([[800.0, 160], [800.0, 161]]).repeat(10, 1)
+    same = torch.tensor([[800.0, 160], [800.0, 168]]).repeat(10, 1)
     names = {"features": NAMES[:2], "rows": tuple(map(str, range(20)))}
     with pytest.raises(
         CorpusError, match="some are physiologically alike and some are not.* 20 rows"
@@ -126,6 +126,17 @@ def test_recordings_that_are_all_alike_are_refused():
     assert "prepare more recordings, or leave out objective.pairs.threshold" in str(told.value)
     with pytest.raises(ColumnMissing, match="at least one that varies"):
         Pairs(PairSettings.check({})).fit({"features": torch.ones(20, 2)}, names)
+
+
+@pytest.mark.parametrize("settings", [{}, {"nearest": 3}])
+def test_recordings_that_differ_by_noise_alone_are_refused(settings):
+    noise = torch.tensor(np.random.default_rng(0).normal(size=(60, len(NAMES))), dtype=torch.float32)
+    rows = training_part()[:1].nan_to_num(1.0) + noise * torch.tensor(
+        [0.3, 0.3, 0.3, 0.3, 0.002, 0.002, 0.3]
+    )
+    names = {"features": NAMES, "rows": tuple(map(str, range(60)))}
+    with pytest.raises(CorpusError, match="60 rows.*100% vary less than repeated measurements"):
+        Pairs(PairSettings.check(settings)).fit({"features": rows}, names)
 
 
 def test_two_recordings_are_too_few_and_nobody_is_told_to_drop_a_threshold_that_is_not_set():

@@ -22,6 +22,7 @@ from ..physiology.similarity import BLOCKS, BlockSpace, PlainSpace, Space
 from ..recipe import Part
 from ._distributed import gather, process
 from ._feature_space import DeviceSpace, blocks_of, choose
+from ._measured import refuse_alike
 from .base import Names
 
 _WANTED = {"plain": ("physioclr",), "block": ("physiology",)}
@@ -100,7 +101,7 @@ class Pairs(nn.Module):
         ColumnMissing
             The features have no names, or none of them is what is compared.
         CorpusError
-            All training pairs are similar, or none is.
+            All training pairs are similar, or none is; or the recordings differ by noise alone.
         """
         if "features" not in names:
             raise ColumnMissing("features: expected their names beside the training part, got none")
@@ -120,6 +121,7 @@ class Pairs(nn.Module):
 
     def _check_spread(self) -> None:
         assert self.space.space is not None
+        refuse_alike(self.space.space.standardiser, self.space.space.training["n_rows"])
         low, high = self.space.space.quantiles[[0, -1]].tolist()
         if self.settings.nearest:
             return

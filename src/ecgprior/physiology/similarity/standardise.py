@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import ColumnMissing, ShapeError
 
 FLOORS = {"ms": 1.0, "mv": 0.005, "bpm": 0.5, "deg": 1.0, "hz": 0.1}
-"""Smallest unit of a feature by the suffix of its name: about what a repeated measurement differs by."""
+"""Smallest unit of a feature by the suffix of its name (``"ms"`` of ``qrs_ms`` and of ``qrs_ms.V1``): about what a repeated measurement differs by."""
 
 _NORMAL_IQR = 1.349
 _SMALLEST = 1e-9
@@ -59,7 +59,6 @@ class Standardiser:
         *,
         min_measured: float = 0.2,
         limit: float = 4.0,
-        floors: Mapping[str, float] = FLOORS,
     ) -> Standardiser:
         """Fit on the training rows.
 
@@ -71,8 +70,6 @@ class Standardiser:
         min_measured : float
             A column that is measured in a smaller share of the rows is dropped.
         limit : float
-        floors : mapping of str to float
-            Unit suffix (``"ms"`` of ``qrs_ms`` and of ``qrs_ms.V1``) → smallest scale.
 
         Raises
         ------
@@ -83,13 +80,19 @@ class Standardiser:
         """
         names = tuple(names)
         values = check_features(matrix, names)
-        fits = {name: _column(values[:, i], name, min_measured, floors) for i, name in enumerate(names)}
+        fits = {name: _column(values[:, i], name, min_measured) for i, name in enumerate(names)}
         kept = {name: fit for name, fit in fits.items() if not isinstance(fit, str)}
         if not kept:
             raise ColumnMissing(_none_kept(values, min_measured))
         centre, scale = np.array(list(kept.values()), np.float64).T
         dropped = {name: fit for name, fit in fits.items() if isinstance(fit, str)}
         return cls(names, tuple(kept), centre, scale, dropped, float(limit))
+
+    @property
+    def at_floor(self) -> float:
+        """Share of the features with a floor whose training rows vary by no more than it; 0 without such a feature."""
+        floors = np.array([FLOORS.get(_unit(name), 0.0) for name in self.names])
+        return float((self.scale[floors > 0] <= floors[floors > 0]).mean()) if floors.any() else 0.0
 
     def transform(
         self, matrix: ArrayLike, names: Sequence[str] | None = None
@@ -152,9 +155,7 @@ def check_features(matrix: ArrayLike, names: Sequence[str]) -> NDArray[np.floati
     return values
 
 
-def _column(
-    values: NDArray[np.floating], name: str, min_measured: float, floors: Mapping[str, float]
-) -> tuple[float, float] | str:
+def _column(values: NDArray[np.floating], name: str, min_measured: float) -> tuple[float, float] | str:
     """Centre and scale of one column, or why it is dropped."""
     known = values[np.isfinite(values)].astype(np.float64)
     share = len(known) / max(1, len(values))
@@ -171,7 +172,7 @@ def _column(
     scale = (high - low) / _NORMAL_IQR
     if scale <= _SMALLEST * max(1.0, abs(float(centre))):
         scale = known.std()
-    return zero + float(centre), float(max(scale, floors.get(unit, 0.0)))
+    return zero + float(centre), float(max(scale, FLOORS.get(unit, 0.0)))
 
 
 def _none_kept(values: NDArray[np.floating], min_measured: float) -> str:
