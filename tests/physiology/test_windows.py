@@ -1,9 +1,13 @@
 """Records as the network reads them, and probabilities over any length."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from ecgprior.physiology.delineate import delineate
 from ecgprior.physiology.windows import WINDOW, probabilities, trace_of
+from ecgprior.simulator.simulate import simulate
 
 
 class Counting:
@@ -114,3 +118,67 @@ def test_a_loud_hum_is_taken_off_and_the_rest_stays(hz):
     np.testing.assert_array_equal(clean[0], trace_of(signal[:1], 250).signal[0])
     rest = np.abs(clean[1] - clean[0])[150:-150]
     assert rest.max() < (0.05 if hz != 60.2 else 0.5)  # of 8 mV
+
+
+class Masks(Counting):
+    """It keeps the lead masks too."""
+
+    def __init__(self):
+        super().__init__()
+        self.masks = []
+
+    def __call__(self, signal, lead_mask):
+        self.masks.extend(map(tuple, lead_mask))
+        return super().__call__(signal, lead_mask)
+
+
+def page(x, *, strip=()):
+    """Each lead for a quarter of the time, three at a time; those of `strip` all the time."""
+    shown, n = np.full_like(x, np.nan), x.shape[1] // 4
+    for lead in range(12):
+        part = slice(None) if lead in strip else slice(lead // 3 * n, (lead // 3 + 1) * n)
+        shown[lead, part] = x[lead, part]
+    return shown
+
+
+def test_a_page_of_three_by_four_is_read_in_stretches_of_the_leads_that_are_there():
+    network = Masks()
+    (found,) = probabilities(network, [trace_of(page(noise(12, 2500), strip=(1,)), 250)])
+    assert found.shape == (12, 4, 1250) and np.isfinite(found).all()
+    assert sorted(network.shapes) == [(2, 12, 768), (2, 12, 896)], "half a second beyond the stretch goes along"
+    there = np.eye(4, dtype=bool).repeat(3, axis=1)
+    there[:, 1] = True
+    assert sorted(network.masks) == sorted(map(tuple, there))
+
+
+def test_short_gaps_and_stretches_do_not_cut_a_record():
+    x = noise(3, 2500)
+    x[0, 100:349] = np.nan  # just short of a second
+    x[1, :300] = np.nan  # long, but the stretch that it would make is short
+    network = Masks()
+    probabilities(network, [trace_of(x, 250)])
+    assert network.shapes == [(1, 3, 2528)] and network.masks == [(True, True, True)]
+    x[1, :500] = np.nan
+    network = Masks()
+    probabilities(network, [trace_of(x, 250)])
+    assert sorted(network.masks) == [(True, False, True), (True, True, True)]
+
+
+def test_where_no_lead_has_signal_nothing_is_found_and_nothing_run():
+    x = noise(2, 5000)
+    x[:, 2001:4000] = np.nan
+    network = Masks()
+    (found,) = probabilities(network, [trace_of(x, 250)])
+    assert (found[:, 0, 1000:2000] == 1).all() and not found[:, 1:, 1000:2000].any()
+    assert sorted(network.shapes) == [(1, 2, 1152), (1, 2, 2144)]
+
+
+@pytest.mark.parametrize(("strip", "lost"), [((), 3), ((1,), 0)])
+def test_beats_of_a_page_are_those_of_the_whole_record(strip, lost):
+    """At most one a border is lost where no lead goes on."""
+    for ecg in simulate(4, seed=3, fs=500):
+        shown = dataclasses.replace(ecg.record, signal=page(ecg.record.signal, strip=strip))
+        found = delineate(shown).global_[:, 1, 1]
+        true = ecg.beats.sample
+        near = np.abs(found[:, None] - true) < 0.05 * 500
+        assert near.any(axis=1).all() and (~near.any(axis=0)).sum() <= lost

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ WINDOW = 2560
 
 _HOP = 2048
 _MULTIPLE = 32  # the network takes multiples of so many samples
+_AWAY = 250  # samples: a lead that is missing for so long is absent meanwhile …
+_SPAN = 375  # … where the stretches that it makes are at least so long
+_CONTEXT = 128  # samples beyond such a stretch that are read with it: leads that go on show a beat at its border whole
 _ROWS = 48  # leads × windows of one call: what a cache of a few MB holds
 FLAT_MV = 0.01
 """A lead with a smaller range was not recorded."""
@@ -105,15 +109,20 @@ def probabilities(network: Network, traces: Sequence[Trace]) -> list[NDArray[np.
     list of ndarray, float32, (L, 4, T // 2)
     """
     out = [np.empty((len(t.signal), 4, t.signal.shape[1] // 2), np.float32) for t in traces]
-    groups: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
+    groups: dict[tuple[int, int], list[_Window]] = {}
     for index, trace in enumerate(traces):
-        n_leads, n = trace.signal.shape
-        if not trace.lead_mask.any():
-            out[index][:] = np.array([1, 0, 0, 0], np.float32)[:, None]
-            continue
-        length = WINDOW if n > WINDOW else -(-n // _MULTIPLE) * _MULTIPLE
-        for start, first, stop in _windows(n):
-            groups.setdefault((n_leads, length), []).append((index, start, first, stop))
+        for start, stop, leads in _spans(trace):
+            if not leads.any():
+                out[index][:, :, start // 2 : stop // 2] = np.array([1, 0, 0, 0], np.float32)[:, None]
+                continue
+            begin, end = max(0, start - _CONTEXT), min(trace.signal.shape[1], stop + _CONTEXT)
+            n = end - begin
+            length = WINDOW if n > WINDOW else -(-n // _MULTIPLE) * _MULTIPLE
+            for at, first, last in _windows(n):
+                at, first, last = begin + at, max(begin // 2 + first, start // 2), min(begin // 2 + last, stop // 2)
+                if first < last:
+                    window = _Window(index, at, min(at + length, end), first, last, leads)
+                    groups.setdefault((len(leads), length), []).append(window)
     for (n_leads, length), windows in groups.items():
         size = max(1, _ROWS // n_leads)
         for begin in range(0, len(windows), size):
@@ -121,25 +130,61 @@ def probabilities(network: Network, traces: Sequence[Trace]) -> list[NDArray[np.
     return out
 
 
+class _Window(NamedTuple):
+    """What is read of a trace, in samples at 250 Hz, and the outputs (at 125 Hz) that are taken from it."""
+
+    trace: int
+    start: int
+    stop: int
+    first: int
+    last: int
+    leads: NDArray[np.bool_]
+
+
+def _spans(trace: Trace) -> list[tuple[int, int, NDArray[np.bool_]]]:
+    """Start, stop and leads of the stretches in which the same leads have signal: one, but for pages and the like.
+
+    A page of 3 × 4 shows each lead for a quarter of the time. Read as one window, its lines would outvote the leads.
+    """
+    n = trace.signal.shape[1]
+    whole = [(0, n, trace.lead_mask)]
+    if trace.missing is None:
+        return whole
+    away = np.zeros((len(trace.missing), n + 2), np.int8)
+    away[:, 1:-1] = trace.missing & trace.lead_mask[:, None]
+    edges = np.diff(away, axis=1)
+    (lead, start), (_, stop) = np.nonzero(edges > 0), np.nonzero(edges < 0)
+    long = stop - start >= _AWAY
+    if not long.any():
+        return whole
+    cuts = [0]
+    for cut in np.unique(np.concatenate([start[long], stop[long]]) // 2 * 2):
+        if cut - cuts[-1] >= _SPAN and n - cut >= _SPAN:
+            cuts.append(int(cut))
+    present = np.repeat(trace.lead_mask[:, None], n, axis=1)
+    for row, a, b in zip(lead[long], start[long], stop[long]):
+        present[row, a:b] = False
+    return [(a, b, present[:, a:b].mean(axis=1) > 0.5) for a, b in zip(cuts, [*cuts[1:], n])]
+
+
 def _run(
     network: Network,
     traces: Sequence[Trace],
-    windows: Sequence[tuple[int, int, int, int]],
+    windows: Sequence[_Window],
     length: int,
     out: list[NDArray[np.float32]],
 ) -> None:
     """One call of the network; the kept part of each window is written to its place."""
-    n_leads = len(traces[windows[0][0]].signal)
-    signal = np.empty((len(windows), n_leads, length), np.float32)
-    for row, (index, start, _, _) in enumerate(windows):
-        part = traces[index].signal[:, start : start + length]
+    lead_mask = np.stack([window.leads for window in windows])
+    signal = np.empty((*lead_mask.shape, length), np.float32)
+    for row, window in enumerate(windows):
+        part = traces[window.trace].signal[:, window.start : window.stop]
         signal[row, :, : part.shape[1]] = part
         signal[row, :, part.shape[1] :] = part[:, -1:]  # the last sample goes on for less than 0.13 s
-    lead_mask = np.stack([traces[index].lead_mask for index, *_ in windows])
     signal *= lead_mask[:, :, None]
     waves = network(signal, lead_mask)
-    for row, (index, start, first, stop) in enumerate(windows):
-        out[index][:, :, first:stop] = waves[row, :, :, first - start // 2 : stop - start // 2]
+    for row, (index, start, _, first, last, _) in enumerate(windows):
+        out[index][:, :, first:last] = waves[row, :, :, first - start // 2 : last - start // 2]
 
 
 def _windows(n: int) -> Iterator[tuple[int, int, int]]:
