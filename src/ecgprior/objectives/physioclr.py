@@ -7,11 +7,12 @@ tokens, and peaks of P, QRS and T count once more.
 
     total = contrast + 0.2 · global + 0.1 · peak
 
-What we changed, each by a switch: similarity block by block and a threshold at a quantile, so that the share of
-positives does not depend on the feature set (``pairs``); a loss that has a lower bound (``loss``); windows of one
+What we changed by a switch: similarity block by block and a threshold at a quantile, so that the share of positives
+does not depend on the feature set (``pairs``); a loss that has a lower bound (``loss``). And always: windows of one
 patient and pairs of which too little was measured are never negatives; a window is never its own positive; rows
-without negatives take no part and are counted. Up to three encoder passes a window. Extension, off by default: a head
-that predicts the features (``regression_weight``).
+without negatives take no part and are counted. Up to three encoder passes a window. Extension, off unless a recipe asks:
+a head that predicts the features (``regression_weight``). In ``physioclr-small`` it weighs 1
+and the contrast 0.05, without the window after.
 
 **Source** – Maghsoodi et al. 2025 (arXiv 2509.08116): δ, τ = 0.1, both weights, lead masking; widths of the windows
 around peaks and the projection head are ours.
