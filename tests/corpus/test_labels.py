@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgprior.corpus.labels import label_matrix, one_sided, vocabulary, vocabulary_names, vocabulary_of
+from ecgprior.corpus.labels import label_matrix, vocabulary, vocabulary_names, vocabulary_of
 from ecgprior.errors import ColumnMissing, UnknownName
 
 COUNTS = {
@@ -96,11 +96,3 @@ def test_a_catalog_without_labels_says_so():
         label_matrix(pl.DataFrame({"record": ["a"]}), "ludb")
     with pytest.raises(ColumnMissing, match="in this catalog: ludb. Did you mean 'ludb'"):
         label_matrix(frame("ludb", [[]]), "ludbb")
-
-
-def test_a_label_with_one_class_is_a_sentence():
-    matrix = label_matrix(frame("code15", [["AF"], ["AF", "SB"], None]), "code15", ["AF", "SB", "ST"])
-    sentences = one_sided(matrix, ["AF", "SB", "ST"])
-    assert len(sentences) == 2
-    assert "'AF'" in sentences[0] and "2 of 2" in sentences[0]
-    assert "'ST'" in sentences[1] and "0 of 2" in sentences[1]

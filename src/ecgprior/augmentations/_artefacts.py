@@ -56,7 +56,11 @@ def band(rng: BatchRandom, time: Tensor, n_leads: int) -> Tensor:
 
 
 def bursts(rng: BatchRandom, time: Tensor, n_leads: int) -> Tensor:
-    """Muscle, from 15–40 Hz up to 50 Hz or more, in bursts of 0.03–1.7 s, not regular, that all leads share."""
+    """Muscle, from 15–40 Hz up to 50 Hz or more, in bursts of 0.03–1.7 s, not regular, that all leads share.
+
+    (B, L, T) of `time` (T,), s; without a unit: noise of standard deviation 0.4–1.5 where a burst is loudest, over 0.01–0.2
+    everywhere.
+    """
     low, high = _between(rng, "low", 15.0, 40.0, 1, 1), _between(rng, "high", 50.0, 200.0, 1, 1)
     since, there = _events(rng, time, regular=0.0)
     base = _between(rng, "last", 0.05, 1.0, 1, 1)
@@ -70,7 +74,10 @@ def bursts(rng: BatchRandom, time: Tensor, n_leads: int) -> Tensor:
 
 
 def steps(rng: BatchRandom, time: Tensor, n_leads: int) -> Tensor:
-    """Shifts, in each lead of another height; time constant 0.04–30 s, in every other window one a shift."""
+    """Shifts, in each lead of another height; time constant 0.04–30 s, in every other window one a shift.
+
+    (B, L, T) of `time` (T,), s; without a unit: the heights of the shifts have standard deviation 1.
+    """
     since, there = _events(rng, time)
     tau = _between(rng, "tau", 0.05, 30.0, 1, 1)
     tau = torch.where(rng.chance("own", 0.5, 1, 1), _between(rng, "tau of each", 0.04, 1.0, _EVENTS, 1), tau)
@@ -80,7 +87,10 @@ def steps(rng: BatchRandom, time: Tensor, n_leads: int) -> Tensor:
 
 
 def spikes(rng: BatchRandom, time: Tensor, n_leads: int) -> Tensor:
-    """Spikes of one or two samples, alike all window long; 30 % in both chambers, 60 % with an exponential tail."""
+    """Spikes of one or two samples, alike all window long; 30 % in both chambers, 60 % with an exponential tail.
+
+    (B, L, T) of `time` (T,), s; without a unit: in each lead 0.3–1 high, up or down, before the low-pass.
+    """
     since, there = _events(rng, time)
     after = _between(rng, "chambers", 0.08, 0.25, 1, 1)
     both = rng.chance("both", 0.3, 1, 1)

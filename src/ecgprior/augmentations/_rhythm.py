@@ -58,7 +58,19 @@ class Order(NamedTuple):
 
 
 def order_of(beats: Beats, fs: float) -> Order:
-    """Judge each window's rhythm."""
+    """Judge each window's rhythm.
+
+    Parameters
+    ----------
+    beats : Beats
+        In samples of the window.
+    fs : float
+        Of these samples, Hz.
+
+    Returns
+    -------
+    Order
+    """
     known, rr = beats.known, intervals(beats)
     has_rr = rr.isfinite()
     median = quantile(rr, has_rr, 0.5)

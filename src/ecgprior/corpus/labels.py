@@ -202,29 +202,3 @@ def label_matrix(
         else:
             matrix[row, [index for code in present for index in columns.get(code, ())]] = 1
     return matrix
-
-
-def one_sided(matrix: NDArray[np.float32], codes: Sequence[str]) -> list[str]:
-    """The codes that cannot be learnt or scored, each with its reason as a sentence.
-
-    Parameters
-    ----------
-    matrix : ndarray, float32, (record, class)
-        From :func:`label_matrix`.
-    codes : sequence of str, (class,)
-
-    Returns
-    -------
-    list of str
-        One sentence for every code that no labelled record has, or that every one has.
-    """
-    labelled = np.isfinite(matrix).sum(axis=0)
-    positive = np.nansum(matrix, axis=0)
-    found = []
-    for code, n, k in zip(codes, labelled, positive):
-        if k == 0 or k == n:
-            has = "no labelled record has it" if k == 0 else "every labelled record has it"
-            found.append(
-                f"label '{code}' has one class only: {has} ({int(k)} of {int(n)}), so it cannot be scored."
-            )
-    return found

@@ -123,7 +123,7 @@ def measure_corpus(
         parts = folder / f".measuring-{digest_json(task.settings)[:16]}"
         parts.mkdir(exist_ok=True)
         with locked(parts):
-            plan = _plan(corpus, task)
+            plan = _plan(corpus)
             _run(plan, corpus, task, parts, executor, workers, progress)
             _join(corpus, task, [parts / f"{number:05d}" for number in range(len(plan))])
         for old in folder.glob(".measuring-*"):
@@ -218,7 +218,7 @@ def _is_there(corpus: Corpus, settings: dict[str, Any], replace: bool) -> bool:
     return all(same)
 
 
-def _plan(corpus: Corpus, task: Task) -> list[range]:
+def _plan(corpus: Corpus) -> list[range]:
     """Consecutive rows of each part."""
     lengths = corpus.index["n_samples"].to_numpy()
     total = float(lengths.sum())

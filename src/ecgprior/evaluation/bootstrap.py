@@ -38,7 +38,22 @@ class Interval:
 
 
 def interval(value: float, replicates: ArrayLike, level: float = 0.95) -> Interval:
-    """The percentile interval of `replicates` (R,) around `value`; NaN replicates are left out."""
+    """The percentile interval of `replicates` around `value`.
+
+    Parameters
+    ----------
+    value : float
+        On the data as they are.
+    replicates : array_like, float, (R,)
+        NaN = not defined, left out.
+    level : float
+        Share of the replicates that lie within, 0 to 1.
+
+    Returns
+    -------
+    Interval
+        Its ends are NaN without a replicate.
+    """
     known = np.asarray(replicates, dtype=np.float64)
     known = known[~np.isnan(known)]
     if not known.size:
@@ -48,7 +63,7 @@ def interval(value: float, replicates: ArrayLike, level: float = 0.95) -> Interv
 
 
 def patient_draws(patients: Sequence[str], replicates: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """How often each record's patient was drawn: int32 (R, N).
+    """How often each record's patient was drawn.
 
     Parameters
     ----------
@@ -57,6 +72,15 @@ def patient_draws(patients: Sequence[str], replicates: int, rng: np.random.Gener
     replicates : int
         R.
     rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, int32, (R, N)
+
+    Raises
+    ------
+    ShapeError
+        There is no patient.
     """
     names, of_record = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     n = len(names)
@@ -68,7 +92,27 @@ def patient_draws(patients: Sequence[str], replicates: int, rng: np.random.Gener
 
 
 def macro_auroc(y: ArrayLike, score: ArrayLike, weight: NDArray | None = None) -> NDArray[np.float64]:
-    """Mean AUROC over the labels that have both classes: () or, with weights (R, N), (R,)."""
+    """Mean AUROC over the labels that have both classes.
+
+    Parameters
+    ----------
+    y : array_like, (N, C) or (N,), 0, 1 or NaN
+        NaN = not labelled.
+    score : array_like, float, same shape
+        Higher = more likely; finite wherever there is a label.
+    weight : array_like, (R, N), >= 0, optional
+        Weight of each record in each of R replicates, as :func:`patient_draws` gives them.
+
+    Returns
+    -------
+    ndarray, float64, () or, with weights, (R,)
+        NaN where no label, or none of the replicate, has both classes.
+
+    Raises
+    ------
+    ShapeError
+        The arrays do not fit each other, or hold what they may not.
+    """
     area = np.atleast_2d(auroc(y, score, weight))
     known = ~np.isnan(area)
     count = known.sum(axis=1)
@@ -87,6 +131,31 @@ def auroc_interval(
     seed: int = 0,
 ) -> Interval:
     """Macro AUROC with its patient-level bootstrap interval.
+
+    Parameters
+    ----------
+    y : array_like, (N, C) or (N,), 0, 1 or NaN
+        NaN = not labelled.
+    score : array_like, float, same shape
+        Higher = more likely; finite wherever there is a label.
+    patients : sequence of str, (N,)
+        As for :func:`patient_draws`.
+    replicates : int
+        Draws of patients.
+    level : float
+        Share of the replicates that lie in the interval, 0 to 1.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    Interval
+        NaN where no label has both classes.
+
+    Raises
+    ------
+    ShapeError
+        The arrays do not fit each other, or hold what they may not; there is no patient.
 
     Examples
     --------
@@ -108,7 +177,27 @@ def auroc_difference(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Macro AUROC of `score` less that of `other`, both on the same draws of patients."""
+    """Macro AUROC of `score` less that of `other`, both on the same draws of patients.
+
+    Parameters
+    ----------
+    y : array_like, (N, C) or (N,), 0, 1 or NaN
+        NaN = not labelled.
+    score, other : array_like, float, same shape
+        Higher = more likely; finite wherever there is a label.
+    patients, replicates, level, seed
+        As for :func:`auroc_interval`.
+
+    Returns
+    -------
+    Interval
+        NaN where no label has both classes.
+
+    Raises
+    ------
+    ShapeError
+        The arrays do not fit each other, or hold what they may not; there is no patient.
+    """
     draws = patient_draws(patients, replicates, np.random.default_rng(seed))
     value = float(macro_auroc(y, score) - macro_auroc(y, other))
     return interval(value, macro_auroc(y, score, draws) - macro_auroc(y, other, draws), level)

@@ -178,7 +178,7 @@ def f1_max(y: ArrayLike, probability: ArrayLike) -> Array:
 def brier(y: ArrayLike, probability: ArrayLike) -> Array:
     """Mean squared distance of probability and outcome, per label: (C,), NaN where nothing is labelled."""
     y, probability = _check(y, probability)
-    return _column_mean((probability - y) ** 2)
+    return column_mean((probability - y) ** 2)
 
 
 def calibration_error(y: ArrayLike, probability: ArrayLike, bins: int = 15) -> Array:
@@ -249,7 +249,8 @@ def evaluate(y: ArrayLike, probability: ArrayLike, labels: tuple[str, ...]) -> S
         }
     )
     macro = {
-        name: nanmean(per_label[name].to_numpy()) for name in ("auroc", "auprc", "f1_max", "brier", "ece")
+        name: _mean_of_known(per_label[name].to_numpy())
+        for name in ("auroc", "auprc", "f1_max", "brier", "ece")
     }
     area, precision = micro(y, probability)
     one_class = tuple(per_label.filter(pl.col("auroc").is_nan())["label"].to_list())
@@ -257,18 +258,19 @@ def evaluate(y: ArrayLike, probability: ArrayLike, labels: tuple[str, ...]) -> S
     return Scores(per_label, macro, micro_, one_class)
 
 
-def nanmean(values: ArrayLike) -> float:
+def _mean_of_known(values: ArrayLike) -> float:
     """The mean of what is not NaN; NaN, without a warning, when nothing is left."""
     values = np.asarray(values, dtype=np.float64)
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
 
 
-def _column_mean(values: Array) -> Array:
+def column_mean(values: NDArray[np.floating]) -> Array:
+    """The mean over the first axis of what is not NaN: (N, …) to (…), float64; NaN, without a warning, where nothing is."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0)
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
 
 
 def _check(y: ArrayLike, score: ArrayLike) -> tuple[Array, Array]:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from .bootstrap import interval
 from .cells import CellName
 from .contrasts import ALL
-from .metrics import Array
+from .metrics import Array, column_mean
 
 if TYPE_CHECKING:
     from .arms import Setting
@@ -79,7 +78,7 @@ def _areas(own: Sequence[Sequence[Mapping[str, Any]]], readout: str) -> dict[str
             return {}
         areas = [[one["draws"] if "draws" in one else [one["auroc"]] for one in folds] for folds in read]
         by_fold = np.array(areas, dtype=np.float64)  # (S, folds, draws, C)
-        tasks[task] = nanmean(np.moveaxis(nanmean(np.moveaxis(by_fold, 1, 0)), -1, 0))
+        tasks[task] = column_mean(np.moveaxis(column_mean(np.moveaxis(by_fold, 1, 0)), -1, 0))
     return tasks
 
 
@@ -92,14 +91,6 @@ def retrieval(setting: Setting, cells: Cells, whole: Mapping[str, Sequence[int]]
             [one[name] for name in ("precision", "chance", "r2_median")] for one in own if one is not None
         ]
         if len(told) == len(own):
-            means = [None if np.isnan(v) else float(v) for v in nanmean(np.array(told, dtype=np.float64))]
+            means = [None if np.isnan(v) else float(v) for v in column_mean(np.array(told, dtype=np.float64))]
             rows.append((arm, len(seeds), *means))
     return pl.DataFrame(rows, schema=RETRIEVAL, orient="row")
-
-
-def nanmean(values: NDArray[np.floating]) -> Array:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)

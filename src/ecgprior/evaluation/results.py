@@ -20,8 +20,8 @@ from ..errors import CorpusError
 from .bootstrap import Interval, interval, patient_draws
 from .cells import CellName
 from .contrasts import contrasts
-from .metrics import Array, auroc, evaluate
-from .readout_tables import efficiency, nanmean, retrieval, scopes_of
+from .metrics import Array, auroc, column_mean, evaluate
+from .readout_tables import efficiency, retrieval, scopes_of
 from .tasks import patients_of
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class _System:
         for task in setting.truth:
             folds = [[_fold(setting, cells[n], n, task, readout) for n in self._names(s)] for s in seeds]
             by_seed = np.stack(
-                [nanmean(np.stack([auroc(y, p, draws.weights(r)) for r, y, p in f])) for f in folds]
+                [column_mean(np.stack([auroc(y, p, draws.weights(r)) for r, y, p in f])) for f in folds]
             )
             self.by_seed[task], self.areas[task] = by_seed, np.einsum("rs,src->rc", share, by_seed)
             scores = [evaluate(y, p, setting.truth[task][0]) for f in folds for _, y, p in f]
@@ -217,8 +217,8 @@ class _System:
                 np.isnan(s.per_label["auroc"].to_numpy()).astype(int) for s in scores[: len(folds[0])]
             )
             columns = ("auprc", "f1_max", "brier", "ece")
-            mean = {c: nanmean(np.stack([s.per_label[c].to_numpy() for s in scores])) for c in columns}
-            mean["f_max"] = nanmean(np.array([[s.micro["f_max"]] for s in scores]))
+            mean = {c: column_mean(np.stack([s.per_label[c].to_numpy() for s in scores])) for c in columns}
+            mean["f_max"] = column_mean(np.array([[s.micro["f_max"]] for s in scores]))
             self.other[task] = mean
 
     def _names(self, seed: int) -> list[CellName]:
@@ -233,7 +233,7 @@ class _System:
         if seeds is not None and list(seeds) != self.seeds:
             at, share = [self.seeds.index(seed) for seed in seeds], self.draws.seeds(len(seeds))
             areas = {task: np.einsum("rs,src->rc", share, found[at]) for task, found in self.by_seed.items()}
-        tasks = {task: nanmean(area.T) for task, area in areas.items()}
+        tasks = {task: column_mean(area.T) for task, area in areas.items()}
         return scopes_of(tasks, self.setting.recipe.also_without)
 
     def summary(self, base: _System | None) -> list[tuple[Any, ...]]:
@@ -246,7 +246,7 @@ class _System:
             difference = (gap.value, gap.low, gap.high) if gap else (None, None, None)
             other = self.other.get(scope, {})
             means = [
-                float(nanmean(other[c].reshape(-1, 1))[0]) if other else None
+                float(column_mean(other[c].reshape(-1, 1))[0]) if other else None
                 for c in ("auprc", "f_max", "brier", "ece")
             ]
             n_folds = len(self.setting.recipe.split.tests)

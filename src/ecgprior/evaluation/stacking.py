@@ -59,7 +59,24 @@ class SideLogits:
 
 
 def inner_folds(y: Array, patients: ArrayLike, n: int = INNER_FOLDS, seed: int = 0) -> NDArray[np.int64]:
-    """A fold, 0 to `n` − 1, for every record: patients dealt out in the order of their labels, (N,)."""
+    """A fold for every record: patients are dealt out in the order of their labels.
+
+    Parameters
+    ----------
+    y : ndarray, float64, (N, C)
+        0, 1 or NaN = not labelled.
+    patients : array_like of str, (N,)
+        The patient of each record.
+    n : int
+        Folds.
+    seed : int
+        Of the order among patients with the same labels.
+
+    Returns
+    -------
+    ndarray, int64, (N,)
+        0 to `n` − 1; the same for all records of a patient.
+    """
     _, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     has = np.zeros((owner.max() + 1, y.shape[1]), dtype=bool)
     np.logical_or.at(has, owner, y == 1)
@@ -70,7 +87,19 @@ def inner_folds(y: Array, patients: ArrayLike, n: int = INNER_FOLDS, seed: int =
 
 
 def out_of_fold(predict: Predict, fold: NDArray[np.int64]) -> Array:
-    """Each record's prediction by a model of the other folds: ``predict(rows to fit, rows to predict)``, (N, C)."""
+    """Each record's prediction by a model of the other folds.
+
+    Parameters
+    ----------
+    predict : callable
+        Rows to fit, int64 (n,), and rows to predict, int64 (m,) → predictions, float64 (m, C).
+    fold : ndarray, int64, (N,)
+        Of :func:`inner_folds`.
+
+    Returns
+    -------
+    ndarray, float64, (N, C)
+    """
     numbers = np.unique(fold)
     parts = [predict(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in numbers]
     joined = np.empty((len(fold), parts[0].shape[1]))
@@ -80,7 +109,28 @@ def out_of_fold(predict: Predict, fold: NDArray[np.int64]) -> Array:
 
 
 def embedding_logits(x: Mapping[str, Array], y: Mapping[str, Array], fold: NDArray[np.int64]) -> SideLogits:
-    """Of a probe on the embedding; arguments as in :func:`~.feature_arms.read_features`, `fold` of :func:`inner_folds`."""
+    """Of a linear probe on the embedding.
+
+    Parameters
+    ----------
+    x : mapping of "train", "validation", "test" to ndarray, float64, (N, D)
+        Embeddings; each part has an N of its own.
+    y : mapping of "train", "validation" to ndarray, float64, (N, C)
+        0, 1 or NaN = not labelled.
+    fold : ndarray, int64, (N,)
+        Of the training part, by :func:`inner_folds`.
+
+    Returns
+    -------
+    SideLogits
+
+    Raises
+    ------
+    CorpusError
+        No labelled record in the training or in the validation part, or in the training part less a fold.
+    ShapeError
+        Embeddings of these two are not finite, or the arrays do not fit.
+    """
     whole = fit_probe(x["train"], y["train"], x["validation"], y["validation"])
 
     def predict(fit: NDArray[np.int64], rows: NDArray[np.int64]) -> Array:
@@ -99,6 +149,21 @@ def tree_logits(
     x: Mapping[str, Array], y: Mapping[str, Array], fold: NDArray[np.int64], seed: int
 ) -> SideLogits:
     """Of boosted trees on the measured features; they do not depend on the arm.
+
+    Parameters
+    ----------
+    x : mapping of "train", "validation", "test" to ndarray, float64, (N, F)
+        Features; NaN = not measured. Each part has an N of its own.
+    y : mapping of "train", "validation" to ndarray, float64, (N, C)
+        0, 1 or NaN = not labelled.
+    fold : ndarray, int64, (N,)
+        Of the training part, by :func:`inner_folds`.
+    seed : int
+        Of the trees.
+
+    Returns
+    -------
+    SideLogits
 
     Raises
     ------

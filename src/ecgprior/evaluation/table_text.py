@@ -41,7 +41,7 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
     found = _marked(recipe, found)
     own = [found.contrasts.row(0, named=True)] if found.contrasts["primary"].any() else []
     lines = [f"# {recipe.title}", ""]
-    lines += [line for row in own for line in (_primary(recipe, found, row), "")]
+    lines += [line for row in own for line in (_primary(found, row), "")]
     lines += [line for note in recipe.notes[:1] for line in (note, "")]
     lines += [
         f"{cells} cells. AUROC ({recipe.level:.0%} interval over patients and seeds):",
@@ -57,7 +57,7 @@ def markdown(recipe: BenchmarkRecipe, found: Tables, notes: Sequence[str], cells
         *_differences(found),
     ]
     sections = (
-        _contrasts(recipe, found),
+        _contrasts(found),
         _efficiency(recipe, found),
         _changed(recipe, found),
         _retrieval(found),
@@ -96,7 +96,7 @@ def _told(recipe: BenchmarkRecipe) -> list[str]:
     return [f"{TOLD} Told more than the others: its trunk learns the labels {labels}."]
 
 
-def _primary(recipe: BenchmarkRecipe, found: Tables, row: Row) -> str:
+def _primary(found: Tables, row: Row) -> str:
     mine, its = (_score(found, row[arm], row["scope"]) for arm in ("arm", "against"))
     gap = _spread(row["difference"], row["low"], row["high"], "+.3f")
     low, high = round(row["low"], 3), round(row["high"], 3)  # as printed
@@ -139,7 +139,7 @@ def _differences(found: Tables) -> list[str]:
     return _table(["system", "seeds", *scopes], rows)
 
 
-def _contrasts(recipe: BenchmarkRecipe, found: Tables) -> list[str]:
+def _contrasts(found: Tables) -> list[str]:
     if not found.contrasts.height:
         return []
     table = found.contrasts

@@ -39,15 +39,21 @@ _SMALLEST = 1e-6  # of a range, before it is divided by
 
 
 def distances(values: Tensor, missing: Tensor, nearest: float) -> Tensor:
-    """How far apart windows were measured: (N, N), from `nearest` to 1, 0 for a window and itself.
+    """How far apart windows were measured.
 
     Parameters
     ----------
     values : Tensor, float, (N, F)
         Standardised; 0 where not measured.
     missing : Tensor, float, (N,)
-        The share that was not measured.
+        The share that was not measured, 0 to 1.
     nearest : float
+        The smallest distance between two windows that were measured in full, 0 to 1.
+
+    Returns
+    -------
+    Tensor, float, (N, N)
+        From `nearest` to 1 where nothing is missing, else less, down to exp(−1) of it; 0 for a window and itself.
 
     Notes
     -----
@@ -66,7 +72,20 @@ def clef(first: Tensor, second: Tensor, distance: Tensor, temperature: float) ->
     first, second : Tensor, float, (N, D)
         Embeddings of two views of all processes' windows; normalised here.
     distance : Tensor, float, (N, N)
+        Of :func:`distances`.
     temperature : float
+
+    Returns
+    -------
+    contrast : Tensor, float, ()
+        Mean over all 2N views.
+    alignment : Tensor, float, ()
+        Mean over all pairs of views.
+
+    Raises
+    ------
+    ShapeError
+        The views' shapes differ or are not (N, D), or there is only one window in all.
 
     Notes
     -----

@@ -24,19 +24,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .peaks import usual_slope
+from .peaks import HALF_WIDTH, SLOPE_SPAN, usual_slope
 from .rules import Rules
 
 _AROUND = 4  # samples by which a QRS is widened on either side
-_HALF = 15  # samples from the peak to a boundary that is not known
 _CUT = 2  # slopes on either side of the steepest that belong to an edge
 _SEVERAL = 3  # edges at most that are cut out
 _NEAR = 3  # slopes on either side of a further edge that tell whether it is one …
 _ABRUPT, _APART = 1.3, 1.0  # … by how fast they change: within the QRS, and outside it
 _BEFORE, _AFTER, _LATER = 21, 38, 110  # samples around it in which slopes are looked at; the last for T waves
-_SPAN = 4  # samples, as in peaks.prominence
 _SOFT = np.array([1, 2, 2, 2, 1], np.float32) / 8  # takes off what an edge rings at: 125 and 62.5 Hz
-_REACH = (_SPAN + len(_SOFT) - 1) // 2  # samples on either side of a slope's middle that it is taken from
+_REACH = (SLOPE_SPAN + len(_SOFT) - 1) // 2  # samples on either side of a slope's middle it is taken from
 _FAR = 1e3  # mV, more than any slope
 _LEAST = 0.01  # rest times share of a QRS that is flat but for one slope
 _SHARP = 1.2  # change of slope from which several edges may be cut out of a QRS …
@@ -94,8 +92,8 @@ def edges(
 def _spans(waves: NDArray[np.float64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First sample of each QRS and the one after its last, widened by 16 ms; (K, 3) fiducials, NaN = not known."""
     peak = np.where(np.isnan(waves[:, 1]), 0.5 * (waves[:, 0] + waves[:, 2]), waves[:, 1])
-    onset = np.where(np.isnan(waves[:, 0]), peak - _HALF, waves[:, 0])
-    offset = np.where(np.isnan(waves[:, 2]), peak + _HALF, waves[:, 2])
+    onset = np.where(np.isnan(waves[:, 0]), peak - HALF_WIDTH, waves[:, 0])
+    offset = np.where(np.isnan(waves[:, 2]), peak + HALF_WIDTH, waves[:, 2])
     start = np.clip(np.floor(onset).astype(np.int64) - _AROUND, 0, max(0, n - 4))
     return start, np.clip(np.ceil(offset).astype(np.int64) + _AROUND + 1, start + 3, n - 1)
 
@@ -236,4 +234,4 @@ def _slopes(cut: NDArray[np.float32]) -> NDArray[np.float32]:
     soft = _SOFT[0] * cut[:, :, :count]
     for shift in range(1, len(_SOFT)):
         soft = soft + _SOFT[shift] * cut[:, :, shift : shift + count]
-    return np.abs(soft[:, :, _SPAN:] - soft[:, :, :-_SPAN])
+    return np.abs(soft[:, :, SLOPE_SPAN:] - soft[:, :, :-SLOPE_SPAN])

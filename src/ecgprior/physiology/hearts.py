@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .edges import edges
+from .peaks import HALF_WIDTH, SLOPE_SPAN
 from .rules import Rules
 
 _FS = 250
 _SHORTEST = 625  # samples, 2.5 s: of less, a flat lead's only two beats cannot be told from noise
-_SLOPE = 4  # samples, as in peaks.prominence
 _LEADS = 4  # one clear lead of so many is enough
 _REACH = 2  # samples by which a QRS is widened on either side: a slope spans four
-_HALF = 15  # samples from the peak to a boundary that is not known
 _BEFORE, _AFTER = 50, 100  # samples of QRS, ST and T that are compared …
 _LAG = 2  # … and how far they may be shifted
 _FEW, _PART = 6, 0.5  # a heart among edges has at least so many beats in `edge_s`, so much of all …
@@ -135,11 +134,11 @@ def _share(
     """(K,): what part of the squared slope from `start` to `stop` lies in the waves, in the clearest quarter of the leads."""
     n = trace.shape[1]
     steep = np.zeros(trace.shape, np.float32)
-    middle = steep[:, _SLOPE // 2 : n - _SLOPE // 2]
-    np.subtract(trace[:, _SLOPE:], trace[:, :-_SLOPE], out=middle)
+    middle = steep[:, SLOPE_SPAN // 2 : n - SLOPE_SPAN // 2]
+    np.subtract(trace[:, SLOPE_SPAN:], trace[:, :-SLOPE_SPAN], out=middle)
     np.square(middle, out=middle)
-    onset = np.where(np.isnan(waves[:, 0]), peak - _HALF, waves[:, 0])
-    offset = np.where(np.isnan(waves[:, 2]), peak + _HALF, waves[:, 2])
+    onset = np.where(np.isnan(waves[:, 0]), peak - HALF_WIDTH, waves[:, 0])
+    offset = np.where(np.isnan(waves[:, 2]), peak + HALF_WIDTH, waves[:, 2])
     inside = np.zeros(n + 1, np.int64)
     np.add.at(inside, np.clip(np.floor(onset).astype(np.int64) - _REACH, 0, n), 1)
     np.add.at(inside, np.clip(np.ceil(offset).astype(np.int64) + _REACH + 1, 0, n), -1)

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from .runs import segments
 
-_SLOPE = 4  # samples at 250 Hz
+SLOPE_SPAN = 4
+"""Samples at 250 Hz over which a slope is taken."""
+HALF_WIDTH = 15
+"""Samples at 250 Hz from the peak of a QRS to a boundary of it that is not known."""
 _LEAST_MV = 0.003  # what counts as a median slope at least: no QRS is flatter than a few times this
 _BLOCK = 256  # so many waves of like length at a time
 _EDGE = 5  # samples in which filters that met the record's end still ring
@@ -123,13 +126,13 @@ def prominence(
         Root mean square over the leads. About 3 for the steepest places of noise, above 10 for a QRS.
     """
     part = smoothed[lead_mask]
-    slope = np.abs(part[:, _SLOPE:] - part[:, :-_SLOPE])
+    slope = np.abs(part[:, SLOPE_SPAN:] - part[:, :-SLOPE_SPAN])
     n = slope.shape[1]
     if n < 1 or not len(onset):
         return np.zeros(len(onset))
     slope[:, :_EDGE] = slope[:, -_EDGE:] = 0.0
     usual = _usual(slope)
-    start = np.clip(np.floor(onset).astype(np.int64) - _SLOPE // 2, 0, n - 1)
+    start = np.clip(np.floor(onset).astype(np.int64) - SLOPE_SPAN // 2, 0, n - 1)
     stop = np.clip(np.ceil(offset).astype(np.int64), start + 1, n)
     at, first = segments(start, stop - start)
     steepest = np.maximum.reduceat(slope[:, at], first, axis=1)
@@ -138,7 +141,7 @@ def prominence(
 
 def usual_slope(smoothed: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each lead's median slope over 16 ms, at least 3 µV: (L, T) smoothed over 20 ms at 250 Hz, T > 4, to (L,), mV."""
-    return _usual(np.abs(smoothed[:, _SLOPE:] - smoothed[:, :-_SLOPE]))
+    return _usual(np.abs(smoothed[:, SLOPE_SPAN:] - smoothed[:, :-SLOPE_SPAN]))
 
 
 def _usual(slope: NDArray[np.float32]) -> NDArray[np.float32]:

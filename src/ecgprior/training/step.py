@@ -90,7 +90,7 @@ class Stepper:
             loss = self._backward(batch, number, last=i == len(batches) - 1)
             for name, value in {"loss": loss.total.detach(), **loss.terms}.items():
                 values[name] = values.get(name, 0.0) + value / len(batches)
-        norm = self._descend(batches, values["loss"], number)
+        norm = self._descend(batches, number)
         self.objective.after_step((number + 1) / self.recipe.steps)
         numbers = {name: float(value) for name, value in values.items()}
         share = (loaded - began) / (time.perf_counter() - began)
@@ -123,7 +123,7 @@ class Stepper:
             self.scaler.scale(loss.total / self.recipe.accumulate).backward()
         return loss
 
-    def _descend(self, batches: list[Batch], loss: Tensor, number: int) -> float:
+    def _descend(self, batches: list[Batch], number: int) -> float:
         self.scaler.unscale_(self.optimiser)
         clip = self.recipe.optimiser.clip or math.inf
         norm = float(nn.utils.clip_grad_norm_(self.objective.parameters(), clip))

@@ -62,8 +62,8 @@ class Measured:
         return flat | self.record
 
 
-def quality_measurements(record: Record) -> dict[str, float]:
-    """The label-free quality measurements of a record, by name.
+def measure_quality(record: Record) -> Measured:
+    """The label-free quality measurements of a record, and why each that is NaN cannot be made.
 
     Parameters
     ----------
@@ -71,20 +71,14 @@ def quality_measurements(record: Record) -> dict[str, float]:
 
     Returns
     -------
-    dict of str to float
-        ``name.lead`` and ``name`` as :data:`~ecgprior.physiology.quality.definitions.MEASUREMENTS` lists them; NaN = not measurable.
+    Measured
 
     Examples
     --------
-    >>> flat = quality_measurements(Record(signal=np.zeros((1, 1000)), fs=100, leads=["II"]))
+    >>> flat = measure_quality(Record(signal=np.zeros((1, 1000)), fs=100, leads=["II"])).flat()
     >>> flat["flat_share.II"], flat["agreement.II"]
     (1.0, nan)
     """
-    return measure_quality(record).flat()
-
-
-def measure_quality(record: Record) -> Measured:
-    """The same with lead rows kept together, and reasons for what is NaN."""
     lead_rows: list[dict[str, NDArray[np.float64]]] = []
     of_record: list[dict[str, float]] = []
     with np.errstate(all="ignore"):

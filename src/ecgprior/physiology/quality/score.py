@@ -2,7 +2,7 @@
 
 Each term is one measurement brought to 0 … 1, from good to bad, and gathered over the leads (the worst lead, or the
 mean); the score is a logistic function of their weighted sum. No weight is below 0, so more disturbance never raises
-the score, and a look at :func:`explain_score` says which term cost how much. Where no beats are
+the score, and weight times term is what each takes from the log odds. Where no beats are
 seen, mains is larger than they are, or much of the signal is missing, the score is 0 by rule (:func:`seen`). Weights were trained on the labels of the
 PhysioNet/CinC Challenge 2011 by ``benchmarks/fit_quality.py``; ``score.json`` says when a number counts as good or bad.
 
@@ -108,13 +108,6 @@ def hum_ratio(measured: Measured) -> float:
     ratio = 2 * measured.lead["mains_mv"] / np.maximum(measured.lead["range_mv"], 1e-6)
     known = ratio[~np.isnan(ratio)]
     return float(np.median(known)) if len(known) else 0.0
-
-
-def explain_score(measured: Measured) -> dict[str, float]:
-    """How much each term takes from the log odds of being acceptable, largest first."""
-    terms, weights, _, _ = _model()
-    cost = {term.name: float(w * term(measured)) for term, w in zip(terms, weights)}
-    return dict(sorted(cost.items(), key=lambda item: -item[1]))
 
 
 def threshold() -> float:
