@@ -11,14 +11,12 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor
 
 from ..batch import Batch, BatchRandom
 from ._atria import across
+from ._ventricles import ventricles
 from ._waves import NONE, QRS, WAVES, P, T, need_waves, present, seconds
 from .base import Augmentation
-
-_LONGEST_ST_S = 0.35
 
 
 class AVBlock(Augmentation):
@@ -43,7 +41,7 @@ class AVBlock(Augmentation):
     def __call__(self, batch: Batch, rng: BatchRandom) -> Batch:
         """A P stays as it is, also where it lies on a T; so does what is unknown."""
         waves, n = need_waves(batch, "av_block"), len(seconds(batch))
-        beat = _ventricles(waves, round(_LONGEST_ST_S * (batch.fs or 0.0)))
+        beat = ventricles(waves, batch.fs or 0.0)
         place = torch.arange(n, device=waves.device)
         begun = torch.where(beat & ~F.pad(beat, (1, 0))[:, :-1], place, 0).cummax(1).values
         here = torch.where(rng.chance("before", 0.5, 1), n - 1 - place, place) >= rng.integers(
@@ -58,12 +56,3 @@ class AVBlock(Augmentation):
             signal=across(batch.signal, gone & present(batch)),
             columns=batch.columns | {WAVES: waves.masked_fill(known, NONE)},
         )
-
-
-def _ventricles(waves: Tensor, longest_st: int) -> Tensor:
-    """Bool (B, T): where some lead has a QRS or a T, and what lies between a QRS and the T that follows it."""
-    qrs, t = ((waves == wave).any(1) for wave in (QRS, T))
-    place = torch.arange(waves.shape[-1], device=waves.device)
-    last_qrs, last_t = (torch.where(wave, place, -longest_st).cummax(1).values for wave in (qrs, t))
-    next_t = torch.where(t, place, 2 * waves.shape[-1]).flip(1).cummin(1).values.flip(1)
-    return qrs | t | ((last_qrs > last_t) & (next_t - last_qrs <= longest_st))
