@@ -34,3 +34,8 @@ def test_quality_is_a_score_and_its_findings():
     assert len(lines) == 4 and "more" in lines[3]
     clean = quality_lines(quality(next(simulate(1, seed=3, causes=["NORM"])).record)).splitlines()
     assert "0." in clean[0] or "1." in clean[0]
+
+
+def test_p_waves_that_no_qrs_follows_are_said():
+    assert printout_line({"rate_bpm": 37.0, "lone_p_share": 0.5}) == "37/min · P without QRS 50%"
+    assert printout_line({"rate_bpm": 37.0, "lone_p_share": 0.0}) == "37/min"

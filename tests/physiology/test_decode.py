@@ -14,7 +14,7 @@ from ecgprior.simulator.simulate import simulate
 
 N = 1250  # outputs of 10 s
 P, QRS, T = 0, 1, 2
-NO_T = replace(RULES, alone_bpm=0.0)  # for a few beats that are drawn without a T wave
+NO_T = replace(RULES, alone_bpm=0.0, t_share=0.0)  # for beats that are drawn without a T wave
 
 
 def probabilities(points, n=N, fs=250.0, noise=0.0, seed=0):
@@ -189,6 +189,45 @@ def test_a_doubtful_p_is_kept_where_p_waves_are_the_rule_only():
     assert np.isnan(doubtful.points[:, :, P]).all() and doubtful.lone_p.shape[1] == 0
 
 
+@pytest.mark.parametrize(
+    "shift, faint, kept",
+    [
+        ([0] * 12, [4, 7], True),
+        ([0] * 12, [2, 3, 4, 5, 6, 7, 8], False),  # hardly any clear one around
+        ([0, 0, 0, 0, 12, 0, 0, -12, 0, 0, 0, 0], [4, 7], False),  # 48 ms early, late
+        ([0, 9, -8, 3, 0, 8, -9, 0, 7, -7, 9, -9], [4, 7], False),  # PR wanders: no series
+    ],
+)
+def test_a_faint_p_is_kept_where_it_comes_as_regularly_as_the_clear_ones_around(shift, faint, kept):
+    points = scene(r=range(100, 2400, 200))
+    points[:, :, P] += np.array(shift, float)[:, None]
+    p = probabilities(points)
+    for beat in faint:
+        first, last = points[0, beat, P, [0, 2]].astype(int) // 2 + [-3, 3]
+        p[:, 1, first:last] *= 0.4
+    found = decode(p, traces(points))
+    assert np.isfinite(found.global_[faint, P, 1]).all() == kept
+    assert np.isnan(found.global_[faint, P, 1]).all() != kept
+    others = np.setdiff1d(np.arange(12), faint)
+    assert np.isfinite(found.global_[others, P, 1]).all() and found.lone_p.shape[1] == 0
+
+
+def test_small_waves_without_t_that_may_be_qrs_are_p_waves_of_a_standstill():
+    points = scene(r=range(100, 2400, 200))
+    points[:, :, P] = np.nan
+    for unsure, with_t, beats in ((0.9, True, 12), (1.0, False, 12), (0.9, False, 0)):
+        shown = points.copy()
+        shown[:, :, T] = points[:, :, T] if with_t else np.nan
+        p = probabilities(shown)
+        p[:, 2] *= unsure
+        assert len(decode(p, traces(shown)).global_) == beats
+    fast = scene(r=range(100, 2400, 100), qrs=(-20, 0, 20))  # 150 bpm, 160 ms: a tachycardia, not P waves
+    fast[:, :, [P, T]] = np.nan
+    p = probabilities(fast)
+    p[:, 2] *= 0.9
+    assert len(decode(p, traces(fast)).global_) == 23
+
+
 def test_a_blocked_p_is_lone_and_belongs_to_no_beat():
     points = scene(r=(500, 900))
     both = np.concatenate([points, np.full((12, 1, 3, 3), np.nan)], axis=1)
@@ -246,8 +285,8 @@ def test_an_unsure_qrs_must_stand_out_of_the_trace_or_belong_to_a_fast_run():
         assert len(sure.global_) == points.shape[1]
         p[:, 2] *= 0.9
         # the rule of hearts.py, for which this is noise, is left out
-        assert len(decode(p, noise, rules=replace(RULES, heart_share=0.0, edge_share=2.0)).global_) == beats
-        assert len(decode(p, 0.05 * noise + traces(points)).global_) == points.shape[1]
+        assert len(decode(p, noise, rules=replace(NO_T, heart_share=0.0, edge_share=2.0)).global_) == beats
+        assert len(decode(p, 0.05 * noise + traces(points), rules=replace(RULES, t_share=0.0)).global_) == points.shape[1]
 
 
 def test_the_heaviest_t_is_taken_and_none_far_from_the_qrs():

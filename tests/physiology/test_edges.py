@@ -120,9 +120,9 @@ def test_a_beat_that_is_alone_is_kept_with_its_t_wave(n_leads):
     assert with_beat[0] == 9 and with_beat[1] >= 8
 
 
-def assert_kept(record):
+def assert_kept(record, least=5):
     before = delineate(record, rules=OFF)
-    assert len(before) >= 5
+    assert len(before) >= least
     np.testing.assert_array_equal(delineate(record).global_, before.global_)
 
 
@@ -136,7 +136,8 @@ def test_captured_beats_stay(cause, mv, n_leads):
         height = mv * np.linspace(0.4, 1, n_leads) * np.where(np.arange(n_leads) % 2, -1, 1)
         for at in onset[np.isfinite(onset)].astype(int):
             x[:, max(at - 4, 0) : max(at - 3, 1)] += height[:, None]
-        assert_kept(record.with_(signal=x))
+        # of I and II alone the network itself loses wide beats: docs/physiology.md, "Known failures"
+        assert_kept(record.with_(signal=x), least=2 if (cause, n_leads) == ("LBBB", 2) else 5)
 
 
 @pytest.mark.parametrize("n_leads", LEAD_SETS)

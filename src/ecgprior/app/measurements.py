@@ -23,6 +23,8 @@ _TABLE = (
     ("RR variation", "rr_cv", "{:.1%}", ""),
     ("Ectopic beats", "ectopic_share", "{:.0%}", ""),
     ("Beats with P", "p_presence", "{:.0%}", ""),
+    ("P without QRS", "lone_p_share", "{:.0%}", ""),
+    ("PP", "pp_ms", "{:.0f}", "ms"),
     ("P", "p_duration_ms", "{:.0f}", "ms"),
     ("PR", "pr_ms", "{:.0f}", "ms"),
     ("QRS", "qrs_ms", "{:.0f}", "ms"),
@@ -38,12 +40,14 @@ _TABLE = (
 
 
 def printout_line(features: Mapping[str, float]) -> str:
-    """The measured ones of rate, PR, QRS, QT, QTc and axis in one line, as on a cart's printout.
+    """The measured ones of rate, PR, QRS, QT, QTc and axis in one line, as on a cart's printout; and P without QRS, if any.
 
     >>> printout_line({"rate_bpm": 71.8, "pr_ms": float("nan"), "qrs_ms": 92.0})
     '72/min · QRS 92 ms'
     """
-    told = ((text, features.get(name, math.nan)) for text, name in _LINE)
+    told = [(text, features.get(name, math.nan)) for text, name in _LINE]
+    lone = features.get("lone_p_share", math.nan)
+    told.append(("P without QRS {:.0%}", lone if lone > 0 else math.nan))
     return " · ".join(text.format(value) for text, value in told if math.isfinite(value)).replace("-", "−")
 
 

@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .features.statistics import row_median
 from .hearts import doubtful_hearts
 from .peaks import lead_peaks, prominence, smooth, vector_peaks
 from .rules import RULES, Rules
@@ -120,11 +121,15 @@ def decode(
     shown = np.ones(n_leads, bool) if lead_mask is None else lead_mask
     kept = _credible(events, smoothed, shown, rules) & ~_beside_gap(events, votes, rules)
     events, run_of = events.pick(kept), run_of[:, kept]
-    slots, lone = _slots(events, n, rules)
+    clear = _clear(events, runs, run_of, votes, rules)
+    slots, lone, regular = _slots(events, clear, n, rules)
+    run_of = np.where(_faint(runs, run_of, rules) & (events.row == _P) & ~regular, -1, run_of)
     beats = _placed(runs, run_of, slots, signal, smoothed, fs, rules)
     there = ~np.isnan(beats[-1, :, _QRS, _PEAK])
     beats, slots = beats[:, there], slots[there]
-    noise = _noise(signal, smoothed, shown, beats[-1, :, _QRS], events.top[slots[:, _QRS]], fs, rules)
+    top = events.top[slots[:, _QRS]]
+    noise = _noise(signal, smoothed, shown, beats[-1, :, _QRS], top, fs, rules)
+    noise |= _without_t(~np.isnan(beats[-1, :, _T, _PEAK]), events.pick(slots[:, _QRS]), rules)
     alone = np.empty((n_leads + 1, 0, 3))
     if len(lone):
         alone = _placed(runs, run_of, lone, signal, smoothed, fs, rules)[:, :, _P]
@@ -149,6 +154,16 @@ def _noise(
 ) -> NDArray[np.bool_]:
     """(K,): waves, (K, 3) in samples at `fs`, that noise may have made."""
     return doubtful_hearts(signal, smoothed, shown, waves * (FS / fs), top, rules)
+
+
+def _without_t(has_t: NDArray[np.bool_], qrs: Runs, rules: Rules) -> NDArray[np.bool_]:
+    """(K,): QRS, none of them certain, that hardly ever have a T: P waves of a heart whose ventricles stand still."""
+    if len(qrs) < 3:
+        return np.zeros(len(qrs), bool)
+    around = lambda x: _around(np.asarray(x, np.float64), rules.t_around)  # noqa: E731
+    few = rules.t_share * around(np.ones(len(qrs)))
+    no_rest = around(qrs.offset - qrs.onset) > rules.t_busy * around(np.gradient(qrs.centre))
+    return (around(has_t) < few) & (around(qrs.top >= rules.t_level) < few) & ~no_rest
 
 
 def _placed(
@@ -197,7 +212,7 @@ def _hidden(missing: NDArray[np.bool_], n: int, rules: Rules) -> NDArray[np.bool
 def _accepted(runs: Runs, hidden: NDArray[np.bool_] | None, n: int, rules: Rules) -> Runs:
     """The runs that a lead shows by itself: high enough, long enough, away from gaps."""
     wave = runs.row % 3
-    enough = runs.top >= np.array(rules.lead_level, np.float32)[wave]
+    enough = runs.top >= np.array((rules.p_low, *rules.lead_level[1:]), np.float32)[wave]
     enough &= runs.offset - runs.onset >= np.array(rules.shortest_ms)[wave] * (WAVES_FS / 1000)
     if hidden is not None and len(runs):
         lead = runs.row // 3
@@ -213,7 +228,7 @@ def _events(
 ) -> tuple[Runs, NDArray[np.int64]]:
     """Events, their ``row`` being the wave, and (L, E) which run of each lead belongs to each event; -1 = none."""
     pooled = replace(pooled, row=pooled.row - 3 * n_leads)
-    events = pooled.pick(pooled.top >= np.array(rules.event_level, np.float32)[pooled.row])
+    events = pooled.pick(pooled.top >= np.array((rules.p_low, *rules.event_level[1:]), np.float32)[pooled.row])
     run_of = np.full((n_leads, len(events)), -1, np.int64)
     if not len(events) or not len(runs):
         return events.pick(np.zeros(len(events), bool)), run_of[:, :0]
@@ -226,12 +241,31 @@ def _events(
     which = np.flatnonzero(fits)
     which = which[np.argsort(runs.mass[which], kind="stable")]
     run_of[runs.row[which] // 3, near[which]] = which  # of several the last, which is the heaviest, stays
-    needed = max(1, int(np.ceil(rules.lead_share * votes.max() - 1e-9)))
-    seen = np.flatnonzero(((run_of >= 0).sum(axis=0) >= needed) & ~_doubtful(events, rules))
+    seen = np.flatnonzero(((run_of >= 0).sum(axis=0) >= _needed(votes, rules)) & ~_doubtful(events, rules))
     kept = np.concatenate(
         [_thinned(events, seen[events.row[seen] == wave], wave, rules) for wave in range(3)]
     )
     return events.pick(kept), run_of[:, kept]
+
+
+def _needed(votes: NDArray[np.float64], rules: Rules) -> int:
+    """Leads that must show a wave."""
+    return max(1, int(np.ceil(rules.lead_share * votes.max() - 1e-9)))
+
+
+def _faint(runs: Runs, run_of: NDArray[np.int64], rules: Rules) -> NDArray[np.bool_]:
+    """(L, E): a lead's run whose own probability would not do for a P."""
+    if not len(runs):
+        return np.zeros(run_of.shape, bool)
+    return np.logical_and(run_of >= 0, runs.top[run_of] < rules.lead_level[_P])
+
+
+def _clear(
+    events: Runs, runs: Runs, run_of: NDArray[np.int64], votes: NDArray[np.float64], rules: Rules
+) -> NDArray[np.bool_]:
+    """(E,): events that are a P by themselves, pooled and in enough leads."""
+    leads = ((run_of >= 0) & ~_faint(runs, run_of, rules)).sum(axis=0)
+    return (events.row == _P) & (events.top >= rules.event_level[_P]) & (leads >= _needed(votes, rules))
 
 
 def _credible(
@@ -292,8 +326,10 @@ def _thinned(events: Runs, which: NDArray[np.int64], wave: int, rules: Rules) ->
     return which
 
 
-def _slots(events: Runs, n: int, rules: Rules) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(K, 3) the events of each beat and (M, 3) those of each lone P; -1 = none."""
+def _slots(
+    events: Runs, clear: NDArray[np.bool_], n: int, rules: Rules
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """(K, 3) the events of each beat, (M, 3) those of each lone P, -1 = none; (E,) which P come in a regular series."""
     per_ms = WAVES_FS / 1000
     p, qrs, t = (np.flatnonzero(events.row == wave) for wave in range(3))
     slots = np.full((len(qrs), 3), -1, np.int64)
@@ -312,6 +348,9 @@ def _slots(events: Runs, n: int, rules: Rules) -> tuple[NDArray[np.int64], NDArr
     has_t = np.flatnonzero(slots[:, _T] >= 0)
     after_t[has_t + 1] = centre[slots[has_t, _T]]
     good &= centre[p] > after_t[np.minimum(beat, len(qrs))]
+    has_clear = np.zeros(len(qrs), bool)
+    has_clear[beat[good & clear[p]]] = True
+    good[good] = clear[p[good]] | ~has_clear[beat[good]]
     heaviest = np.zeros(len(qrs), np.float32)
     np.maximum.at(heaviest, beat[good], events.mass[p[good]])
     good[good] = events.mass[p[good]] >= rules.p_share * heaviest[beat[good]]
@@ -321,11 +360,37 @@ def _slots(events: Runs, n: int, rules: Rules) -> tuple[NDArray[np.int64], NDArr
     )  # its QRS may come later
     taken = np.zeros(len(events) + 1, bool)
     taken[slots[:, _P]] = True  # -1 = none is the one more
-    lone = p[(events.top[p] >= rules.lone_level) & ~begun & ~taken[p]]
-    slots[_unsupported(slots[:, _P], events.top, rules), _P] = -1
+    lone = p[(events.top[p] >= rules.lone_level) & clear[p] & ~begun & ~taken[p]]
+    at_p = slots[:, _P]
+    sure = np.where((at_p >= 0) & np.append(clear, False)[at_p], at_p, -1)
+    pr = np.where(at_p >= 0, onset[qrs] - np.append(centre, 0.0)[at_p], np.nan) / per_ms
+    in_series = _in_series(pr, sure >= 0, rules)
+    slots[((sure < 0) | _unsupported(sure, events.top, rules)) & ~in_series, _P] = -1
+    regular = np.zeros(len(events) + 1, bool)
+    regular[at_p[in_series]] = True
     alone = np.full((len(lone), 3), -1, np.int64)
     alone[:, _P] = lone
-    return slots, alone
+    return slots, alone, regular[:-1]
+
+
+def _in_series(pr: NDArray[np.float64], sure: NDArray[np.bool_], rules: Rules) -> NDArray[np.bool_]:
+    """(K,): beats whose P, if faint, comes as long before QRS as the clear ones around it do; `pr` in ms, NaN = no P."""
+    reach = rules.p_around
+    if not len(pr):
+        return np.zeros(0, bool)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(np.where(sure, pr, np.nan), reach, constant_values=np.nan), 2 * reach + 1)
+    n_clear, n_beats = np.isfinite(around).sum(axis=1), _around(np.ones(len(pr)), reach)
+    usual = row_median(around)
+    spread = row_median(np.abs(around - usual[:, None]))
+    enough = (n_clear >= rules.p_clear) & (n_clear >= rules.p_clear_share * n_beats)
+    return enough & (spread <= rules.p_spread_ms) & (np.abs(pr - usual) <= 2 * rules.p_spread_ms)
+
+
+def _around(x: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """Sum of `x` over each place and `reach` on either side, as far as there are any."""
+    total = np.concatenate([[0.0], np.cumsum(x)])
+    at = np.arange(len(x))
+    return total[np.minimum(at + reach + 1, len(x))] - total[np.maximum(at - reach, 0)]
 
 
 def _unsupported(p: NDArray[np.int64], top: NDArray[np.float32], rules: Rules) -> NDArray[np.bool_]:
@@ -333,10 +398,8 @@ def _unsupported(p: NDArray[np.int64], top: NDArray[np.float32], rules: Rules) -
     if not len(p) or not len(top):
         return np.zeros(len(p), bool)
     here = np.where(p >= 0, top[p], 0.0)
-    total = np.concatenate([[0.0], np.cumsum(here)])
-    at = np.arange(len(p))
-    first, last = np.maximum(at - rules.p_around, 0), np.minimum(at + rules.p_around + 1, len(p))
-    return (here < rules.p_sure) & (total[last] - total[first] < rules.p_support * (last - first))
+    n_beats = _around(np.ones(len(p)), rules.p_around)
+    return (here < rules.p_sure) & (_around(here, rules.p_around) < rules.p_support * n_beats)
 
 
 def _table(

@@ -41,7 +41,7 @@ _SHARP = 1.2  # change of slope from which several edges may be cut out of a QRS
 _SLOPE, _SMOOTH = 0.25, 0.65  # … rest times share is less than so much of the change above the second …
 _REST, _HELD = 7.0, 0.93  # … rest less than this, and more than this part of the squared slope is cut out
 _T_WAVE = 7.0  # … and so is what comes after the QRS: sharp narrow QRS keep their T wave
-_BARE_CHANGE, _BARE_WIDTH, _BARE_SHARE = 0.9, 15, 0.2  # narrow: less than 60 ms
+_BARE_CHANGE, _BARE_WIDTH, _BARE_SHARE = 0.9, 17, 0.2  # narrow: less than 68 ms
 _BARE_REST = 5.0  # ST and T of a QRS that is narrow, or alone, are at least so steep
 
 

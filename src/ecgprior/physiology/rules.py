@@ -51,8 +51,16 @@ class Rules:
         A P whose pooled probability stays below `p_sure` is kept where P waves are the rule: the mean of that
         probability (0 = no P) over this beat and `p_around` beats on either side is at least `p_support`. Fibrillation
         has doubtful P waves before a third of its beats, sinus rhythm before nearly all.
+    p_low, p_clear, p_clear_share, p_spread_ms : float, int, float, float
+        A fainter P, from `p_low` on, pooled and in a lead, and one that is not the rule, is kept in a regular series: among this beat and
+        `p_around` on either side at least `p_clear` beats, and this share of them, have a clear P; the median deviation
+        of their distance to QRS is at most `p_spread_ms`, and this P's at most twice that. Fibrillation has no such series.
     lone_level : float
         The pooled probability that a lone P must reach.
+    t_level, t_share, t_busy, t_around : float, float, float, int
+        Where of a beat and `t_around` beats on either side less than `t_share` have a T, less than `t_share` have a QRS
+        whose pooled probability reaches `t_level`, and QRS take at most `t_busy` of the time (in ventricular tachycardia
+        more), they are no QRS: P waves, while the ventricles stand still.
     rank, rank_leads : int
         Over all leads, the boundary is the one of this rank (0 = earliest onset and latest offset, 1 = the second) if
         at least `rank_leads` leads show the wave, and the outermost one if fewer do.
@@ -96,10 +104,18 @@ class Rules:
     t_reach_ms: float = 600.0
     p_reach_ms: float = 350.0
     p_share: float = 0.4
-    p_sure: float = 0.9
-    p_support: float = 0.45
+    p_sure: float = 0.99
+    p_support: float = 0.6
     p_around: int = 4
+    p_low: float = 0.3
+    p_clear: int = 4
+    p_clear_share: float = 0.6
+    p_spread_ms: float = 12.0
     lone_level: float = 0.8
+    t_level: float = 0.97
+    t_share: float = 0.2
+    t_busy: float = 0.15
+    t_around: int = 4
     rank: int = 1
     rank_leads: int = 3
     heart_s: float = 6.0
@@ -108,11 +124,11 @@ class Rules:
     edge_rest: float = 9.0
     edge_level: float = 0.003
     alone_bpm: float = 18.0
-    heart_share: float = 0.6
+    heart_share: float = 0.65
     heart_level: float = 0.993
     heart_likeness: float = 0.8
     heart_around: int = 24
-    heart_sum: float = 5.5
+    heart_sum: float = 7.0
     missing_ms: float = 40.0
 
 

@@ -120,4 +120,16 @@ def _gaps(m: Measured, n: int, step: int) -> tuple[NDArray[np.int64], int]:
     np.add.at(edge, (record, first), number)
     np.add.at(edge, (record, last), -number)
     inside = np.clip(np.cumsum(edge, axis=1)[:, :n], 0, count[:, None])
+    inside[_lone_p(m, n, step)] = 0
     return np.where(inside > 0, inside + before[:, None], 0), len(order) + 1
+
+
+def _lone_p(m: Measured, n: int, step: int) -> NDArray[np.bool_]:
+    """Where a P that no QRS follows lies: (N, n)."""
+    waves = [d.lone_p[-1] for d in m.delineations]
+    of = np.repeat(np.arange(m.n_records), [len(w) for w in waves])
+    at = np.concatenate(waves) / step
+    edge = np.zeros((m.n_records, n + 1), np.int64)
+    np.add.at(edge, (of, np.clip(np.floor(np.nanmin(at, axis=1)), 0, n).astype(np.int64)), 1)
+    np.add.at(edge, (of, np.clip(np.ceil(np.nanmax(at, axis=1)), 0, n).astype(np.int64)), -1)
+    return np.asarray(np.cumsum(edge, axis=1)[:, :n] > 0)

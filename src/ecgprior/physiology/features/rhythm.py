@@ -157,31 +157,30 @@ def _steps(m: Measured, at: Array) -> Array:
 
 def _pp_ms(m: Measured) -> Any:
     pp = row_median(_steps(m, m.intervals.all_p)) * 1000 / m.fs
-    if m.gaps is None:
-        return pp
-    across = np.isfinite(m.intervals.all_p).sum(axis=1) > 1
-    return pp, np.where(across, Reason.GAP, np.where(m.n_beats == 0, Reason.NO_BEATS, 0)).astype(np.uint8)
+    n = np.isfinite(m.intervals.all_p).sum(axis=1)
+    return pp, np.select([n > 1, n == 1, m.n_beats == 0], [_GAP, _FEW, Reason.NO_BEATS], 0).astype(np.uint8)
 
 
-def _dissociation(m: Measured) -> Array:
+def _dissociation(m: Measured) -> Any:
     """1 = atria and ventricles are each regular and the time from P to the next QRS wanders.
 
-    The time is not known where a gap of the signal may hide that QRS.
+    Of several P before a QRS the last counts: in a block of 2:1 each is conducted in the same time. The time is not known
+    where a gap of the signal may hide that QRS.
     """
     p, r = m.intervals.all_p, np.sort(m.records.table(m.marks[0, :, 1, 0]))
     n_p, n_r = (np.isfinite(a).sum(axis=1) for a in (p, r))
     known = (n_p >= 5) & (n_r >= 5)
+    few = np.select([n_p > 0, m.n_beats == 0], [_FEW, Reason.NO_BEATS], 0).astype(np.uint8)
     if not known.any():
-        return np.full(m.n_records, np.nan)
+        return np.full(m.n_records, np.nan), few
     following = np.array([np.searchsorted(r[k, : n_r[k]], p[k]) for k in range(m.n_records)])
-    followed = following < n_r[:, None]
+    followed = (following < n_r[:, None]) & (np.diff(following, append=-1) != 0)
     next_r = np.take_along_axis(r, np.minimum(following, r.shape[1] - 1), axis=1)
     followed &= ~((next_r - p > _P_TO_QRS_S * m.fs) & _doubtful(m, p, next_r))
     gap_ms = np.where(followed, (next_r - p) * 1000 / m.fs, np.nan)
     wanders = (followed.sum(axis=1) >= 5) & (row_sd(gap_ms) >= 80)
-    return np.where(
-        known, wanders & (_spread(_steps(m, p)) <= 0.15) & (_spread(_steps(m, r)) <= 0.15), np.nan
-    )
+    regular = (_spread(_steps(m, p)) <= 0.15) & (_spread(_steps(m, r)) <= 0.15)
+    return np.where(known, wanders & regular, np.nan), few
 
 
 def _f_wave(m: Measured, of: str) -> Array:
@@ -262,13 +261,13 @@ ENTRIES = (
         "rhythm", _lone_p_share, otherwise=Reason.NO_P,
     ),
     Feature(
-        "pp_ms", "ms", "Median interval between P waves, whether a QRS follows or not.", "ours", (120, 5000), "rhythm",
+        "pp_ms", "ms", "Median interval between P waves, whether a QRS follows or not; too long where P lies hidden in QRS or T.", "ours", (120, 5000), "rhythm",
         _pp_ms, otherwise=Reason.NO_P,
     ),
     Feature(
         "av_dissociation", "1",
-        "1 = P and QRS are each regular (IQR ≤ 0.15 of the median interval), the time from P to the next QRS is not "
-        "(SD ≥ 80 ms); else 0. At least five P and five QRS.",
+        "1 = P and QRS are each regular (IQR ≤ 0.15 of the median interval), the time from the last P before a QRS "
+        "to it is not (SD ≥ 80 ms); else 0. At least five P and five QRS.",
         "Surawicz & Knilans, Chou's Electrocardiography, ch. 17 (sign); thresholds ours", (0, 1), "rhythm",
         _dissociation, otherwise=Reason.NO_P,
     ),

@@ -212,7 +212,8 @@ def _gain(measured: Measured, lost: set[str]) -> _Said | None:
         or np.isnan(size)
     ):
         return None
-    return "gain or unit", NOTE, f"gain: beats of {size:.2g} mV in the middle lead (0.4 to 3 mV are usual)"
+    no_qrs = ", or P waves without QRS" if size < _GAIN_LOW_MV else ""
+    return "gain or unit", NOTE, f"gain: beats of {size:.2g} mV in the middle lead (0.4 to 3 mV are usual){no_qrs}"
 
 
 def _no_beats(record: Record, measured: Measured) -> _Said | None:
