@@ -108,7 +108,7 @@ class Rules:
     p_support: float = 0.6
     p_around: int = 4
     p_low: float = 0.3
-    p_clear: int = 4
+    p_clear: int = 3
     p_clear_share: float = 0.6
     p_spread_ms: float = 12.0
     lone_level: float = 0.8
