@@ -9,7 +9,8 @@
 2. Simulated hearts of 10 s beside spikes that they do not answer: 1 or 3 mV, 60 or 100 a minute, 1, 2 and 12 leads.
 3. P waves without QRS, of simulated hearts: nothing but a P every 0.8 s, as in ventricular standstill; and a heart whose
    fifth QRS and T are taken out.
-4. With DATA (``ludb``, ``ptb-xl`` … as published): how many recordings and single leads have beats, and lose all; of more
+4. With DATA: beats in the recordings of CinC 2021 that are labelled ventricular tachycardia; no one has marked them.
+5. With DATA (``ludb``, ``ptb-xl`` … as published): how many recordings and single leads have beats, and lose all; of more
    than a minute, parts of 10 s. The shipped weights have learnt LUDB; thresholds were chosen on all these sets.
 """
 
@@ -221,6 +222,14 @@ def standstill(network: WaveNetwork, n: int = 20) -> None:
     print(f"One QRS and T taken out, {n}: its P is called QRS in {said[2]}, a lone P in {said[3]}\n")
 
 
+def tachycardia(network: WaveNetwork, folder: Path) -> None:
+    source = open_source("cinc2021", folder)
+    rows = [row for row in source.rows() if {"425856008", "164895002"} & set(row.labels.get("cinc2021_all") or ())]
+    records = [source.load(row.path) for row in rows]
+    said = [f"{row.path} {found(network, r.signal, r.fs)[1][0]} in {r.seconds:g} s" for row, r in zip(rows, records)]
+    print(f"Ventricular tachycardia, beats: {', '.join(said)}\n")
+
+
 def parts(source_name: str, folder: Path) -> Iterator[tuple[np.ndarray, float]]:
     source = open_source(source_name, folder)
     for row in source.rows():
@@ -272,6 +281,7 @@ def main() -> None:
     unanswered(network)
     standstill(network)
     if options.data is not None:
+        tachycardia(network, options.data / SETS["cinc2021"])
         real(network, options.data)
         beside(network, options.data / SETS["ptbxl"])
 
