@@ -52,7 +52,9 @@ def main() -> None:
     source = open_source("ptbxl", asked.ptbxl)
     records = [source.load(row.path) for row in list(source.rows())[:: asked.every]]
     whole = [delineate(record, network=network) for record in records]
-    print("| page | beats of | missed | false | P of | T of | QRS, ms | QT, ms |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| page | beats of | missed | false | P of | T of | QRS, ms | QT, ms |\n|---|---|---|---|---|---|---|---|"
+    )
     for name, strip in (("3 × 4", ()), ("3 × 4 and lead II below", ("II",))):
         counts, change = np.zeros((4, 2), int), []
         for record, true in zip(records, whole):

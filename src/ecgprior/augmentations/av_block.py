@@ -47,7 +47,9 @@ class AVBlock(Augmentation):
         here = torch.where(rng.chance("before", 0.5, 1), n - 1 - place, place) >= rng.integers(
             "moment", -n, n, 1
         )
-        drops = torch.where(rng.chance("still", self.standstill, 1), here, rng.chance("drop", self.dropped, n))
+        drops = torch.where(
+            rng.chance("still", self.standstill, 1), here, rng.chance("drop", self.dropped, n)
+        )
         reach = round(self.margin_ms / 1000 * (batch.fs or 0.0))
         gone = F.max_pool1d((beat & drops.gather(1, begun)).float()[:, None], 2 * reach + 1, 1, reach) > 0
         gone = gone & ~(waves == P).any(1, keepdim=True)

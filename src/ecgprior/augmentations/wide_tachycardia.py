@@ -54,7 +54,9 @@ class WideTachycardia(Augmentation):
         first = (first - 1).clamp(min=0)
         bpm = self.low_bpm + (self.high_bpm - self.low_bpm) * rng.uniform("bpm", 1)
         share = self.low_share + (self.high_share - self.low_share) * rng.uniform("share", 1)
-        phase = (torch.arange(n, device=waves.device) * bpm / 60 / max(fs, 1e-6) + rng.uniform("phase", 1)) % 1.0
+        phase = (
+            torch.arange(n, device=waves.device) * bpm / 60 / max(fs, 1e-6) + rng.uniform("phase", 1)
+        ) % 1.0
         source = torch.where(
             phase < share,
             first + phase / share * (qrs_end - first),

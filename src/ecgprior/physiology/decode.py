@@ -27,11 +27,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .features.statistics import row_median
 from .hearts import doubtful_hearts
 from .peaks import lead_peaks, prominence, smooth, vector_peaks
 from .rules import RULES, Rules
 from .runs import Runs, find_runs
+from .series import in_series, unsupported, without_t
 
 FS = 250.0
 """Rate of the signal that the network reads, in Hz."""
@@ -129,7 +129,7 @@ def decode(
     beats, slots = beats[:, there], slots[there]
     top = events.top[slots[:, _QRS]]
     noise = _noise(signal, smoothed, shown, beats[-1, :, _QRS], top, fs, rules)
-    noise |= _without_t(~np.isnan(beats[-1, :, _T, _PEAK]), events.pick(slots[:, _QRS]), rules)
+    noise |= without_t(~np.isnan(beats[-1, :, _T, _PEAK]), events.pick(slots[:, _QRS]), rules)
     alone = np.empty((n_leads + 1, 0, 3))
     if len(lone):
         alone = _placed(runs, run_of, lone, signal, smoothed, fs, rules)[:, :, _P]
@@ -154,16 +154,6 @@ def _noise(
 ) -> NDArray[np.bool_]:
     """(K,): waves, (K, 3) in samples at `fs`, that noise may have made."""
     return doubtful_hearts(signal, smoothed, shown, waves * (FS / fs), top, rules)
-
-
-def _without_t(has_t: NDArray[np.bool_], qrs: Runs, rules: Rules) -> NDArray[np.bool_]:
-    """(K,): QRS, none of them certain, that hardly ever have a T: P waves of a heart whose ventricles stand still."""
-    if len(qrs) < 3:
-        return np.zeros(len(qrs), bool)
-    around = lambda x: _around(np.asarray(x, np.float64), rules.t_around)  # noqa: E731
-    few = rules.t_share * around(np.ones(len(qrs)))
-    no_rest = around(qrs.offset - qrs.onset) > rules.t_busy * around(np.gradient(qrs.centre))
-    return (around(has_t) < few) & (around(qrs.top >= rules.t_level) < few) & ~no_rest
 
 
 def _placed(
@@ -228,7 +218,9 @@ def _events(
 ) -> tuple[Runs, NDArray[np.int64]]:
     """Events, their ``row`` being the wave, and (L, E) which run of each lead belongs to each event; -1 = none."""
     pooled = replace(pooled, row=pooled.row - 3 * n_leads)
-    events = pooled.pick(pooled.top >= np.array((rules.p_low, *rules.event_level[1:]), np.float32)[pooled.row])
+    events = pooled.pick(
+        pooled.top >= np.array((rules.p_low, *rules.event_level[1:]), np.float32)[pooled.row]
+    )
     run_of = np.full((n_leads, len(events)), -1, np.int64)
     if not len(events) or not len(runs):
         return events.pick(np.zeros(len(events), bool)), run_of[:, :0]
@@ -364,42 +356,13 @@ def _slots(
     at_p = slots[:, _P]
     sure = np.where((at_p >= 0) & np.append(clear, False)[at_p], at_p, -1)
     pr = np.where(at_p >= 0, onset[qrs] - np.append(centre, 0.0)[at_p], np.nan) / per_ms
-    in_series = _in_series(pr, sure >= 0, rules)
-    slots[((sure < 0) | _unsupported(sure, events.top, rules)) & ~in_series, _P] = -1
+    expected = in_series(pr, sure >= 0, rules)
+    slots[((sure < 0) | unsupported(sure, events.top, rules)) & ~expected, _P] = -1
     regular = np.zeros(len(events) + 1, bool)
-    regular[at_p[in_series]] = True
+    regular[at_p[expected]] = True
     alone = np.full((len(lone), 3), -1, np.int64)
     alone[:, _P] = lone
     return slots, alone, regular[:-1]
-
-
-def _in_series(pr: NDArray[np.float64], sure: NDArray[np.bool_], rules: Rules) -> NDArray[np.bool_]:
-    """(K,): beats whose P, if faint, comes as long before QRS as the clear ones around it do; `pr` in ms, NaN = no P."""
-    reach = rules.p_around
-    if not len(pr):
-        return np.zeros(0, bool)
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(np.where(sure, pr, np.nan), reach, constant_values=np.nan), 2 * reach + 1)
-    n_clear, n_beats = np.isfinite(around).sum(axis=1), _around(np.ones(len(pr)), reach)
-    usual = row_median(around)
-    spread = row_median(np.abs(around - usual[:, None]))
-    enough = (n_clear >= rules.p_clear) & (n_clear >= rules.p_clear_share * n_beats)
-    return enough & (spread <= rules.p_spread_ms) & (np.abs(pr - usual) <= 2 * rules.p_spread_ms)
-
-
-def _around(x: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
-    """Sum of `x` over each place and `reach` on either side, as far as there are any."""
-    total = np.concatenate([[0.0], np.cumsum(x)])
-    at = np.arange(len(x))
-    return total[np.minimum(at + reach + 1, len(x))] - total[np.maximum(at - reach, 0)]
-
-
-def _unsupported(p: NDArray[np.int64], top: NDArray[np.float32], rules: Rules) -> NDArray[np.bool_]:
-    """(K,): beats whose P is in doubt, among beats that mostly have none. `p` is the event of each beat's P or -1."""
-    if not len(p) or not len(top):
-        return np.zeros(len(p), bool)
-    here = np.where(p >= 0, top[p], 0.0)
-    n_beats = _around(np.ones(len(p)), rules.p_around)
-    return (here < rules.p_sure) & (_around(here, rules.p_around) < rules.p_support * n_beats)
 
 
 def _table(

@@ -119,7 +119,11 @@ def probabilities(network: Network, traces: Sequence[Trace]) -> list[NDArray[np.
             n = end - begin
             length = WINDOW if n > WINDOW else -(-n // _MULTIPLE) * _MULTIPLE
             for at, first, last in _windows(n):
-                at, first, last = begin + at, max(begin // 2 + first, start // 2), min(begin // 2 + last, stop // 2)
+                at, first, last = (
+                    begin + at,
+                    max(begin // 2 + first, start // 2),
+                    min(begin // 2 + last, stop // 2),
+                )
                 if first < last:
                     window = _Window(index, at, min(at + length, end), first, last, leads)
                     groups.setdefault((len(leads), length), []).append(window)
