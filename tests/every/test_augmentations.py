@@ -41,10 +41,10 @@ def batch_of(n_leads=12, dtype=torch.float32, n=6, time=480):
 
 
 def waves_of(n, n_leads, time, generator):
-    """Every class in every window, unknown too, in stretches of eight samples."""
+    """Every class in every window, unknown too, in stretches of eight samples, at the same time in all its leads."""
     classes = torch.arange(-1, 4, dtype=torch.int8).repeat(-(-time // 40))
-    shifted = torch.stack([classes.roll(int(k)) for k in torch.randint(0, 5, (n * n_leads,), generator=generator)])
-    return shifted.repeat_interleave(8, 1)[:, :time].reshape(n, n_leads, time).contiguous()
+    shifted = torch.stack([classes.roll(int(k)) for k in torch.randint(0, 5, (n,), generator=generator)])
+    return shifted.repeat_interleave(8, 1)[:, None, :time].repeat(1, n_leads, 1)
 
 
 def fiducials_of(n, time):

@@ -32,7 +32,7 @@ def measured(corpus, tmp_path_factory):
         for start in range(0, n - 99, 100)
     ]
     keys = pl.DataFrame(windows, schema=["record", "start", "stop"], orient="row")
-    values = rng.normal(size=(len(windows), len(NAMES)))
+    values = 20 * rng.normal(size=(len(windows), len(NAMES)))  # more than a repeated measurement differs by
     values[rng.uniform(size=values.shape) < 0.1] = np.nan
     write_table(
         root, "features", keys.hstack(pl.DataFrame(values, schema=list(NAMES), orient="row")), corpus.digest

@@ -63,7 +63,7 @@ class WideTachycardia(Augmentation):
             qrs_end + (phase - share) / (1 - share) * (last - qrs_end),
         )
         ends = read_between(batch.signal, torch.cat([first, last], 1).float())
-        along = ((source - first) / (last - first).clamp(min=1))[:, None]
+        along = ((source - first) / (last - first).clamp(min=1))[:, None].to(ends.dtype)
         signal = read_between(batch.signal, source) - torch.lerp(ends[..., :1], ends[..., 1:], along)
         made = whole.any(1)[:, None, None]
         moved = waves_at(batch, source, batch.valid)[WAVES]
