@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ._waves import QRS, T
@@ -16,6 +17,11 @@ def ventricles(waves: Tensor, fs: float) -> Tensor:
     longest, place = round(_LONGEST_ST_S * fs), torch.arange(waves.shape[-1], device=waves.device)
     last_qrs, last_t = (torch.where(wave, place, -longest).cummax(1).values for wave in (qrs, t))
     return qrs | t | ((last_qrs > last_t) & (next_of(t) - last_qrs <= longest))
+
+
+def begins(beat: Tensor) -> Tensor:
+    """The first sample of each stretch of bool (B, T)."""
+    return beat & ~F.pad(beat, (1, 0))[:, :-1]
 
 
 def next_of(mask: Tensor) -> Tensor:

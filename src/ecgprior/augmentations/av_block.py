@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ..batch import Batch, BatchRandom
 from ._atria import across
-from ._ventricles import ventricles
+from ._ventricles import begins, ventricles
 from ._waves import NONE, QRS, WAVES, P, T, need_waves, present, seconds
 from .base import Augmentation
 
@@ -43,7 +43,7 @@ class AVBlock(Augmentation):
         waves, n = need_waves(batch, "av_block"), len(seconds(batch))
         beat = ventricles(waves, batch.fs or 0.0)
         place = torch.arange(n, device=waves.device)
-        begun = torch.where(beat & ~F.pad(beat, (1, 0))[:, :-1], place, 0).cummax(1).values
+        begun = torch.where(begins(beat), place, 0).cummax(1).values
         here = torch.where(rng.chance("before", 0.5, 1), n - 1 - place, place) >= rng.integers(
             "moment", -n, n, 1
         )

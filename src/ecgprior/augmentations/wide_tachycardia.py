@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 
 from ..batch import Batch, BatchRandom
-from ._ventricles import next_of, ventricles
+from ._ventricles import begins, next_of, ventricles
 from ._waves import QRS, UNKNOWN, WAVES, P, T, need_waves, present, read_between, seconds, waves_at
 from .base import Augmentation
 
@@ -45,9 +45,8 @@ class WideTachycardia(Augmentation):
         waves, n = need_waves(batch, "wide_tachycardia"), len(seconds(batch))
         fs = batch.fs or 0.0
         beat, qrs, t = ventricles(waves, fs), (waves == QRS).any(1), (waves == T).any(1)
-        begins = qrs & beat & ~torch.nn.functional.pad(beat, (1, 0))[:, :-1]
         end, t_from = next_of(~beat), next_of(t)
-        whole = begins & (t_from < end) & (end < n)
+        whole = begins(beat) & qrs & (t_from < end) & (end < n)
         first = torch.where(whole, rng.uniform("beat", n), -1.0).argmax(1, keepdim=True)
         of = lambda index: index.gather(1, first)  # noqa: E731
         qrs_end, last = of(next_of(~qrs)), of(end)  # from the sample before QRS to the one after T

@@ -42,8 +42,7 @@ def standardiser(columns: Mapping[str, Tensor], names: Names, wanted: Sequence[s
 def refuse_alike(fitted: Standardiser, n_rows: int) -> None:
     """Only noise would tell recordings apart that differ by no more than one that is measured twice.
 
-    One ECG again and again, with 2 to 20 µV of noise, has 92 to 50 % of these features at their floors; 24
-    simulated people have 9 %.
+    Of different people about a tenth of these features does (``log/2026-11-22-ssl-rivals.md``).
 
     Raises
     ------

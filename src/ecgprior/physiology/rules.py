@@ -2,7 +2,8 @@
 
 Chosen by hand on five-fold training's first fold (24 LUDB recordings that the network had not seen), on CPSC-2021's
 fibrillation and on noise; those of QRS, gaps and hearts again when the network had been taught what is no heart, with that of
-all recordings (``log/2026-11-22-noise-training.md``).
+all recordings (``log/2026-11-22-noise-training.md``); those of P, T and hearts once more on all five folds, when it had been taught
+tachycardia and P waves without QRS (``log/2026-11-22-standstill.md``).
 """
 
 from __future__ import annotations

@@ -28,6 +28,15 @@ def test_lone_p_waves_are_no_f_waves(boxes):
     assert unmarked["f_wave_mv"] > 0.02, "so they would be, if they were not marked"
 
 
+def test_a_lone_p_that_is_only_seen_in_a_lead_is_no_fault(boxes):
+    """Marks of one's own may leave the global one out."""
+    record, found = boxes(**BLOCK)
+    lone = found.lone_p.copy()
+    lone[-1, 2] = np.nan
+    features = measure(record, Delineation(found.leads, found.points, found.global_, lone))
+    assert np.isfinite(features["f_wave_mv"]) and features["lone_p_share"] == pytest.approx(5 / 12)
+
+
 def test_p_waves_without_any_qrs_are_measured_and_reasons_are_true(boxes):
     record, found = boxes(r_at=[], lone=(100, 500, 900))
     features = measure(record, found)

@@ -129,6 +129,8 @@ def _lone_p(m: Measured, n: int, step: int) -> NDArray[np.bool_]:
     waves = [d.lone_p[-1] for d in m.delineations]
     of = np.repeat(np.arange(m.n_records), [len(w) for w in waves])
     at = np.concatenate(waves) / step
+    known = np.isfinite(at).any(axis=1)
+    of, at = of[known], at[known]
     edge = np.zeros((m.n_records, n + 1), np.int64)
     np.add.at(edge, (of, np.clip(np.floor(np.nanmin(at, axis=1)), 0, n).astype(np.int64)), 1)
     np.add.at(edge, (of, np.clip(np.ceil(np.nanmax(at, axis=1)), 0, n).astype(np.int64)), -1)
